@@ -1,0 +1,1 @@
+"""What people look at: boards, rules and alerts, as code."""

@@ -1,0 +1,1 @@
+"""Sources: each turns a foreign format into canonical events, and publishes them."""

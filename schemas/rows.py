@@ -1,0 +1,295 @@
+"""The rows that are written to ClickHouse: one model a table, columns in table order.
+
+A field is `Annotated[python type, ClickHouse type]`. The hot path writes plain tuples in this order
+(a model per row would cost more than the fold); the models are the contract: a test holds the
+migrated tables to them, and tests validate rows against them.
+
+Inside a row, instants are whole milliseconds since the epoch in UTC (`DateTime64(3, 'UTC')` takes
+them as they are) and durations whole milliseconds in columns named `*_ms`: sums of integers do not
+depend on their order. Views show seconds. Pure.
+"""
+
+from typing import Annotated, ClassVar, Final
+
+from pydantic import BaseModel, ConfigDict
+
+Symbol = Annotated[str, "LowCardinality(String)"]
+Str = Annotated[str, "String"]
+Strs = Annotated[list[str], "Array(String)"]
+Bytes = Annotated[bytes, "String"]
+Instant = Annotated[int, "DateTime64(3, 'UTC')"]
+MaybeInstant = Annotated[int | None, "Nullable(DateTime64(3, 'UTC'))"]
+U8 = Annotated[int, "UInt8"]
+U32 = Annotated[int, "UInt32"]
+U64 = Annotated[int, "UInt64"]
+I64 = Annotated[int, "Int64"]
+MaybeU8 = Annotated[int | None, "Nullable(UInt8)"]
+MaybeI64 = Annotated[int | None, "Nullable(Int64)"]
+Within = Annotated[dict[int, int], "Map(UInt32, Int64)"]
+"""Threshold in milliseconds -> how many waited at most that long."""
+Bins = Annotated[dict[int, int], "Map(Int32, Int64)"]
+"""Bin of the wait sketch (`streams.fold.sketch`) -> how many waits fell into it."""
+
+
+class Row(BaseModel):
+    """Base of all rows. `TABLE` is the table they go to."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+    TABLE: ClassVar[str]
+
+    @classmethod
+    def columns(cls) -> tuple[str, ...]:
+        """Column names in the order in which the hot path writes values."""
+        return tuple(cls.model_fields)
+
+    @classmethod
+    def types(cls) -> tuple[str, ...]:
+        """ClickHouse types, in the same order."""
+        return tuple(str(f.metadata[-1]) for f in cls.model_fields.values())
+
+
+class EventRow(Row):
+    """One event as it came. The same `(source, event_id)` again replaces itself."""
+
+    TABLE = "events"
+    tenant: Symbol
+    subject: Str
+    occurred_at: Instant
+    source: Symbol
+    event_id: Str
+    type: Symbol
+    topic: Symbol
+    payload: Bytes
+    produced_at: Instant
+    log: Symbol
+    source_partition: U32
+    source_offset: U64
+    version: U64
+
+
+class InteractionRow(Row):
+    """The latest facts of one interaction. `visits_*` are parallel arrays, one item a queue visit.
+
+    `opened_at` is the time of the first event applied in log order: it never changes, so the row
+    stays in its month. `started_at` is the earliest event time known, and may.
+    """
+
+    TABLE = "interactions"
+    tenant: Symbol
+    interaction_id: Str
+    channel: Symbol
+    direction: Symbol
+    purpose: Symbol
+    language: Symbol
+    site: Symbol
+    opened_at: Instant
+    started_at: Instant
+    last_event_at: Instant
+    ended_at: MaybeInstant
+    status: Symbol
+    ended_by: Symbol
+    disposition: Symbol
+    resolved: MaybeU8
+    topic: Symbol
+    linked_to: Str
+    customer_key: Str
+    customer_name: Str
+    identifiers: Strs
+    agents: Strs
+    wait_ms: I64
+    talk_ms: I64
+    hold_ms: I64
+    wrapup_ms: I64
+    missed_rings: U32
+    transfers: Strs
+    messages_by_customer: U32
+    messages_by_agent: U32
+    messages_by_bot: U32
+    messages_automatic: U32
+    first_response_ms: MaybeI64
+    disagreements: U32
+    events: U32
+    visits_queue: Strs
+    visits_entered_at: Annotated[list[int], "Array(DateTime64(3, 'UTC'))"]
+    visits_exited_at: Annotated[list[int | None], "Array(Nullable(DateTime64(3, 'UTC')))"]
+    visits_ended_at: Annotated[list[int | None], "Array(Nullable(DateTime64(3, 'UTC')))"]
+    visits_outcome: Annotated[list[str], "Array(LowCardinality(String))"]
+    visits_agent: Strs
+    visits_wait_ms: Annotated[list[int | None], "Array(Nullable(Int64))"]
+    visits_talk_ms: Annotated[list[int | None], "Array(Nullable(Int64))"]
+    visits_hold_ms: Annotated[list[int], "Array(Int64)"]
+    visits_holds: Annotated[list[int], "Array(UInt32)"]
+    visits_wrapup_ms: Annotated[list[int | None], "Array(Nullable(Int64))"]
+    visits_ring_ms: Annotated[list[int | None], "Array(Nullable(Int64))"]
+    visits_missed_rings: Annotated[list[int], "Array(UInt32)"]
+    visits_transfer: Annotated[list[str], "Array(LowCardinality(String))"]
+    log: Symbol
+    source_partition: U32
+    version: U64
+
+
+class CustomerInteractionRow(Row):
+    """The way from a customer to their interactions."""
+
+    TABLE = "customer_interactions"
+    tenant: Symbol
+    customer_key: Str
+    interaction_id: Str
+    started_at: Instant
+    channel: Symbol
+    version: U64
+    is_deleted: U8
+
+
+class KpiPaneRow(Row):
+    """What one source partition knows of a queue in ten seconds: absolute, summed when read.
+
+    `cohort` says by which instant contacts were put into panes: `offered` (entered the queue) or
+    `ended` (their visit was concluded). `generation` tells apart partials of the same pane that
+    were begun again after the first had been dropped from memory; they add up.
+    """
+
+    TABLE = "kpi_panes"
+    tenant: Symbol
+    queue: Symbol
+    channel: Symbol
+    direction: Symbol
+    cohort: Symbol
+    pane_at: Annotated[int, "DateTime('UTC')"]
+    log: Symbol
+    source_partition: U32
+    generation: U64
+    version: U64
+    offered: I64
+    answered: I64
+    abandoned: I64
+    timed_out: I64
+    overflowed: I64
+    key_pressed: I64
+    callback_accepted: I64
+    emptied: I64
+    transferred_waiting: I64
+    ended: I64
+    wait_answered_ms: I64
+    wait_abandoned_ms: I64
+    wait_exited_ms: I64
+    talk_ms: I64
+    hold_ms: I64
+    held: I64
+    wrapup_ms: I64
+    wrapped_up: I64
+    ring_ms: I64
+    rung: I64
+    missed_rings: I64
+    transferred_blind: I64
+    transferred_consult: I64
+    transferred_recall: I64
+    answered_within: Within
+    abandoned_within: Within
+    callback_within: Within
+    ended_within: Within
+    wait_bins: Bins
+
+
+class AgentPaneRow(Row):
+    """What one source partition knows of an agent in a minute: absolute, summed when read."""
+
+    TABLE = "agent_panes"
+    tenant: Symbol
+    agent: Symbol
+    pane_at: Annotated[int, "DateTime('UTC')"]
+    log: Symbol
+    source_partition: U32
+    generation: U64
+    version: U64
+    answered: I64
+    missed: I64
+    handled: I64
+    transferred: I64
+    outbound_attempted: I64
+    outbound_connected: I64
+    talk_ms: I64
+    hold_ms: I64
+    wrapup_ms: I64
+    ring_ms: I64
+    state_available_ms: I64
+    state_on_contact_ms: I64
+    state_wrapup_ms: I64
+    state_paused_ms: I64
+    state_offline_ms: I64
+
+
+class DeadLetterRow(Row):
+    """A record that could not be read or stored: as it came, where it lay, and why."""
+
+    TABLE = "dead_letters"
+    topic: Symbol
+    source_partition: U32
+    source_offset: U64
+    log: Symbol
+    reason: Symbol
+    error_path: Str
+    error: Str
+    key: Bytes
+    value: Bytes
+    headers: Annotated[list[tuple[str, bytes]], "Array(Tuple(String, String))"]
+    produced_at: Instant
+    version: U64
+
+
+class LateEventRow(Row):
+    """An event beyond its partition's lateness horizon; `applied` where its interaction was known."""
+
+    TABLE = "late_events"
+    topic: Symbol
+    source_partition: U32
+    source_offset: U64
+    log: Symbol
+    tenant: Symbol
+    subject: Str
+    type: Symbol
+    occurred_at: Instant
+    watermark_at: Instant
+    applied: U8
+    version: U64
+
+
+class WatermarkRow(Row):
+    """How far event time has come in one source partition (greatest seen, lateness not deducted)."""
+
+    TABLE = "watermarks"
+    topic: Symbol
+    source_partition: U32
+    log: Symbol
+    event_time_at: Instant
+    lateness_ms: I64
+    produced_at: Instant
+    version: U64
+
+
+class CheckpointRow(Row):
+    """A fold's state after every row up to `next_offset` is stored."""
+
+    TABLE = "checkpoints"
+    pipeline: Symbol
+    topic: Symbol
+    source_partition: U32
+    log: Symbol
+    next_offset: U64
+    state_version: U32
+    state: Bytes
+    version: U64
+
+
+ROWS: Final[tuple[type[Row], ...]] = (
+    EventRow,
+    InteractionRow,
+    CustomerInteractionRow,
+    KpiPaneRow,
+    AgentPaneRow,
+    DeadLetterRow,
+    LateEventRow,
+    WatermarkRow,
+    CheckpointRow,
+)
+"""Every table with a row model, in the order in which a flush writes them: checkpoints last."""

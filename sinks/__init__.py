@@ -1,0 +1,1 @@
+"""Where results go: ClickHouse with its migrations and views, checkpoints, dead letters."""

@@ -1,0 +1,1 @@
+"""Stream processing: the pure fold, the Faust transport, the wiring and the command line."""
