@@ -1,0 +1,390 @@
+"""Topics as Switchboard needs them: made, compared, and asked for their identity and their ends.
+
+For the `topics` command, the worker's start and tests; kafka-python serves administration only, the
+hot path has its own driver (`streams.transport`). I/O: one short-lived connection to the broker a
+call; nothing is kept between calls. Imports `schemas` alone.
+"""
+
+import contextlib
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from kafka import TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, OffsetSpec
+from kafka.errors import KafkaError, SaslAuthenticationFailedError, for_code
+
+from schemas.events import MAX_EVENT_BYTES
+from schemas.topics import (
+    DERIVED_TOPICS,
+    EVENTS_DEAD_LETTER,
+    IDENTITY_LINKS,
+    SOURCE_TOPICS,
+)
+
+CLIENT_ID: Final = "switchboard-admin"
+DEFAULT_TIMEOUT_SECONDS: Final = 15.0
+DAY_MS: Final = 86_400_000
+NO_TOPIC_ID: Final = ("", "00000000-0000-0000-0000-000000000000")
+
+MAX_SOURCE_MESSAGE_BYTES: Final = 16 * MAX_EVENT_BYTES
+"""Bytes of a record a source topic takes. Well above `MAX_EVENT_BYTES` on purpose: an event that is
+too large should reach the worker and become a dead letter that somebody can read, rather than fail
+in a producer that nobody watches."""
+MAX_DEAD_LETTER_BYTES: Final = MAX_SOURCE_MESSAGE_BYTES + MAX_EVENT_BYTES
+"""A dead letter carries the largest source record and the headers that say what is wrong."""
+
+_TOPIC_ALREADY_EXISTS: Final = 36
+
+
+@dataclass(frozen=True, slots=True)
+class Security:
+    """How to reach a broker. `protocol` as in Kafka's `security.protocol`; a SASL one needs a user.
+
+    `mechanism` is `PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`; `ca_file` a PEM file of authorities,
+    None for the system's.
+    """
+
+    protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    mechanism: str | None = None
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    ca_file: str | None = None
+
+    def options(self) -> dict[str, Any]:
+        """Return the keyword arguments that kafka-python's clients take."""
+        return {
+            "security_protocol": self.protocol,
+            "sasl_mechanism": self.mechanism,
+            "sasl_plain_username": self.username,
+            "sasl_plain_password": self.password,
+            "ssl_cafile": self.ca_file,
+        }
+
+
+PLAINTEXT: Final = Security()
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """What a topic should be. `config` has Kafka's own names and values."""
+
+    name: str
+    partitions: int
+    replication: int = 1
+    config: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing in which a topic is not as specified."""
+
+    setting: str
+    wanted: str
+    found: str
+
+
+@dataclass(frozen=True, slots=True)
+class TopicResult:
+    """What became of one specification. `differences` is empty unless `outcome` is `differs`."""
+
+    name: str
+    outcome: Literal["created", "exists", "differs"]
+    differences: tuple[Difference, ...] = ()
+
+
+class TopicAdminError(RuntimeError):
+    """The broker answered, and refused or did not know something. The message says what to do."""
+
+
+class BrokerUnavailableError(TopicAdminError):
+    """No broker answered at the address within the time allowed."""
+
+
+class TopicsMissingError(TopicAdminError):
+    """Topics that were asked about are not there; `topics` names them."""
+
+    def __init__(self, bootstrap: str, topics: Sequence[str]) -> None:
+        """Take the address that was asked and the names it did not know."""
+        self.topics = tuple(topics)
+        super().__init__(
+            f"The broker at {bootstrap} has no topic {', '.join(topics)}. "
+            "Create the topics with `switchboard topics create`."
+        )
+
+
+def topic_specs(
+    *, partitions: int, replication: int = 1, retention_days: float = 7
+) -> tuple[TopicSpec, ...]:
+    """Return the specification of every topic of Switchboard, source topics first.
+
+    Args:
+        partitions: of each topic; the number of workers that can share it.
+        replication: copies of each partition, at most the number of brokers.
+        retention_days: how long records are kept; a checkpoint older than that cannot be resumed
+            without loss. Negative keeps them for ever.
+
+    No topic is compacted: a derived record's key is what it is partitioned by (a queue, an
+    identifier), many records share it, and compaction would keep only the last of them.
+    """
+    retention_ms = str(-1 if retention_days < 0 else round(retention_days * DAY_MS))
+    common = {
+        "cleanup.policy": "delete",
+        "retention.ms": retention_ms,
+        # acks=all means something only if more than one copy must be in sync; one may be away.
+        "min.insync.replicas": str(max(1, replication - 1)),
+    }
+    # Clock skew and idle partitions are judged by the broker's clock, never by a producer's.
+    source = {
+        "message.timestamp.type": "LogAppendTime",
+        "max.message.bytes": str(MAX_SOURCE_MESSAGE_BYTES),
+    }
+    special = {
+        EVENTS_DEAD_LETTER: {"max.message.bytes": str(MAX_DEAD_LETTER_BYTES)},
+        # Labels of identifiers are recomputed from all edges ever seen.
+        IDENTITY_LINKS: {"retention.ms": "-1"},
+    }
+    return tuple(
+        TopicSpec(name, partitions, replication, common | extra)
+        for name, extra in (
+            *((name, source) for name in SOURCE_TOPICS),
+            *((name, special.get(name, {})) for name in DERIVED_TOPICS),
+        )
+    )
+
+
+@contextlib.contextmanager
+def _admin(bootstrap: str, security: Security, timeout_seconds: float) -> Iterator[Any]:
+    """Connect, hand out kafka-python's admin client, close; its errors become ours."""
+    timeout_ms = int(timeout_seconds * 1000)
+    try:
+        client = KafkaAdminClient(
+            bootstrap_servers=bootstrap.split(","),
+            client_id=CLIENT_ID,
+            bootstrap_timeout_ms=timeout_ms,
+            request_timeout_ms=timeout_ms,
+            reconnect_backoff_max_ms=500,
+            **security.options(),
+        )
+    except SaslAuthenticationFailedError as error:
+        raise TopicAdminError(_refused(bootstrap, security, error)) from error
+    except (KafkaError, OSError) as error:
+        raise BrokerUnavailableError(
+            f"No Kafka broker answered at {bootstrap} within {timeout_seconds:g} s "
+            f"({security.protocol}): {error!r}. Check that it runs, that it "
+            "advertises this address, and that broker.url and the security settings are right; "
+            "`switchboard doctor` tries each in turn."
+        ) from error
+    try:
+        yield client
+    except KafkaError as error:
+        raise TopicAdminError(
+            f"The broker at {bootstrap} could not do what was asked: {error!r}."
+        ) from error
+    finally:
+        client.close()
+
+
+def _refused(bootstrap: str, security: Security, error: Exception) -> str:
+    return (
+        f"The broker at {bootstrap} refused the user {security.username!r} "
+        f"({security.protocol}, {security.mechanism}): {error}. Check broker.username, "
+        "broker.password and the mechanism."
+    )
+
+
+def cluster_id(
+    bootstrap: str,
+    *,
+    security: Security = PLAINTEXT,
+    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
+) -> str:
+    """Return the identity of the cluster at `bootstrap`: the way to ask whether it answers.
+
+    Raises:
+        BrokerUnavailableError: nobody answered in time.
+    """
+    with _admin(bootstrap, security, timeout_seconds) as admin:
+        return str(admin.describe_cluster()["cluster_id"])
+
+
+def create_topics(
+    bootstrap: str,
+    specs: Sequence[TopicSpec],
+    *,
+    security: Security = PLAINTEXT,
+    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
+) -> list[TopicResult]:
+    """Create the topics that are missing, and tell how the others differ. Changes no topic.
+
+    Adding partitions moves keys, and with them interactions, to other partitions: that is a
+    decision for a person, so a difference is reported and left alone.
+
+    Returns:
+        One result a specification, in order; every topic has a leader for each partition.
+
+    Raises:
+        BrokerUnavailableError: nobody answered in time.
+        TopicAdminError: the broker refused one (its words, the topic, what to do).
+    """
+    if not specs:
+        return []
+    with _admin(bootstrap, security, timeout_seconds) as admin:
+        wanted = {
+            spec.name: {
+                "num_partitions": spec.partitions,
+                "replication_factor": spec.replication,
+                "configs": dict(spec.config),
+            }
+            for spec in specs
+        }
+        answer = admin.create_topics(wanted, raise_errors=False)
+        made = {topic["name"]: topic for topic in answer["topics"]}
+        for topic in made.values():
+            if topic["error_code"] not in (0, _TOPIC_ALREADY_EXISTS):
+                raise TopicAdminError(_not_created(bootstrap, wanted, topic))
+        admin.wait_for_topics(list(wanted), timeout_ms=int(timeout_seconds * 1000))
+        there = [spec for spec in specs if made[spec.name]["error_code"] == _TOPIC_ALREADY_EXISTS]
+        differences = _differences(admin, there)
+    return [_result(spec, made[spec.name]["error_code"] == 0, differences) for spec in specs]
+
+
+def _not_created(bootstrap: str, wanted: Mapping[str, Any], topic: Mapping[str, Any]) -> str:
+    error = for_code(topic["error_code"])
+    spec = wanted[topic["name"]]
+    return (
+        f"The broker at {bootstrap} did not create topic {topic['name']} "
+        f"({spec['num_partitions']} partitions, replication {spec['replication_factor']}): "
+        f"{error.__name__}: {topic['error_message'] or error.description}. "
+        "Check broker.partitions, broker.replication (at most the number of brokers) and the "
+        "user's rights (Create on the cluster)."
+    )
+
+
+def _result(
+    spec: TopicSpec, created: bool, differences: Mapping[str, tuple[Difference, ...]]
+) -> TopicResult:
+    if created:
+        return TopicResult(spec.name, "created")
+    found = differences[spec.name]
+    return TopicResult(spec.name, "differs" if found else "exists", found)
+
+
+def _differences(admin: Any, specs: Sequence[TopicSpec]) -> dict[str, tuple[Difference, ...]]:
+    """Compare what is with what should be. A setting the broker does not report is not compared.
+
+    (The embedded broker takes topic settings and keeps none of them.)
+    """
+    if not specs:
+        return {}
+    described = {topic["name"]: topic for topic in admin.describe_topics([s.name for s in specs])}
+    reported = admin.describe_configs(
+        [ConfigResource(ConfigResourceType.TOPIC, spec.name) for spec in specs],
+        config_filter="all",
+    ).get("topic", {})
+    differences = {}
+    for spec in specs:
+        partitions = described[spec.name]["partitions"]
+        replication = min(len(partition["replica_nodes"]) for partition in partitions)
+        pairs = [
+            ("partitions", str(spec.partitions), str(len(partitions))),
+            ("replication", str(spec.replication), str(replication)),
+        ]
+        configs = reported.get(spec.name, {})
+        pairs += [(key, value, configs[key]["value"]) for key, value in spec.config.items()
+                  if key in configs]  # fmt: skip
+        differences[spec.name] = tuple(Difference(*pair) for pair in pairs if pair[1] != pair[2])
+    return differences
+
+
+def _describe(admin: Any, bootstrap: str, topics: Iterable[str]) -> dict[str, Any]:
+    """Metadata by topic. Raises TopicsMissingError; metadata requests never create a topic."""
+    names = list(topics)
+    described = {topic["name"]: topic for topic in admin.describe_topics(names)}
+    missing = [name for name in names if described.get(name, {"error_code": 3})["error_code"] == 3]
+    if missing:
+        raise TopicsMissingError(bootstrap, missing)
+    for name in names:
+        code = described[name]["error_code"]
+        if code:
+            raise TopicAdminError(
+                f"The broker at {bootstrap} would not describe topic {name}: "
+                f"{for_code(code).__name__}. Check the user's rights (Describe on the topic)."
+            )
+    return described
+
+
+def topic_logs(
+    bootstrap: str,
+    topics: Sequence[str],
+    *,
+    security: Security = PLAINTEXT,
+    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
+) -> dict[str, str]:
+    """Return, for each topic, the identity of its log: a new one whenever the topic is made anew.
+
+    It is the broker's topic id (KIP-516). A broker without ids (below 2.8) gives cluster id and
+    topic name: that tells clusters apart, but not a topic deleted and made again.
+
+    Raises:
+        BrokerUnavailableError: nobody answered in time.
+        TopicsMissingError: a topic is not there.
+    """
+    if not topics:
+        return {}
+    with _admin(bootstrap, security, timeout_seconds) as admin:
+        described = _describe(admin, bootstrap, topics)
+        ids = {name: str(described[name].get("topic_id") or "") for name in topics}
+        without = [name for name, topic_id in ids.items() if topic_id in NO_TOPIC_ID]
+        if without:
+            cluster = admin.describe_cluster()["cluster_id"]
+            logging.getLogger(__name__).warning(
+                "The broker at %s gives topics no id: a topic that is deleted and made again "
+                "cannot be told from the old one. Use Kafka 2.8 or newer.",
+                bootstrap,
+            )
+            ids |= {name: f"{cluster}/{name}" for name in without}
+    return ids
+
+
+def end_offsets(
+    bootstrap: str,
+    topics: Sequence[str],
+    *,
+    security: Security = PLAINTEXT,
+    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
+) -> dict[tuple[str, int], int]:
+    """Return the offset that the next record will get, by (topic, partition)."""
+    return _offsets(bootstrap, topics, OffsetSpec.LATEST, security, timeout_seconds)
+
+
+def earliest_offsets(
+    bootstrap: str,
+    topics: Sequence[str],
+    *,
+    security: Security = PLAINTEXT,
+    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
+) -> dict[tuple[str, int], int]:
+    """Return the offset of the oldest record still kept, by (topic, partition)."""
+    return _offsets(bootstrap, topics, OffsetSpec.EARLIEST, security, timeout_seconds)
+
+
+def _offsets(
+    bootstrap: str,
+    topics: Sequence[str],
+    which: OffsetSpec,
+    security: Security,
+    timeout_seconds: float,
+) -> dict[tuple[str, int], int]:
+    if not topics:
+        return {}
+    with _admin(bootstrap, security, timeout_seconds) as admin:
+        described = _describe(admin, bootstrap, topics)
+        asked = {
+            TopicPartition(name, partition["partition_index"]): which
+            for name in topics
+            for partition in described[name]["partitions"]
+        }
+        found = admin.list_partition_offsets(asked)
+    return {(at.topic, at.partition): found[at].offset for at in asked}
