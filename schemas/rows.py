@@ -268,17 +268,46 @@ class WatermarkRow(Row):
 
 
 class CheckpointRow(Row):
-    """A fold's state after every row up to `next_offset` is stored."""
+    """A fold's state after every row up to `next_offset` is stored.
+
+    Checkpoints of a source partition take turns in a few slots, so the one before the newest stays
+    and older ones are replaced without deletes. `state` is compressed (`sinks.checkpoints`).
+    """
 
     TABLE = "checkpoints"
     pipeline: Symbol
     topic: Symbol
     source_partition: U32
     log: Symbol
+    slot: U8
     next_offset: U64
     state_version: U32
     state: Bytes
     version: U64
+
+
+class TopicLogRow(Row):
+    """The order of a topic's incarnations. A log's epoch is the greatest that was registered."""
+
+    TABLE = "topic_logs"
+    topic: Symbol
+    log: Symbol
+    epoch: U32
+
+
+class QueueSettingRow(Row):
+    """A queue's settings as the views read them; `queue` is empty for queues not named."""
+
+    TABLE = "queue_settings"
+    tenant: Symbol
+    queue: Symbol
+    target_ms: I64
+    target_ratio: Annotated[float, "Float64"]
+    short_abandon_ms: I64
+    service_level_preset: Symbol
+    timezone: Symbol
+    version: U64
+    is_deleted: U8
 
 
 ROWS: Final[tuple[type[Row], ...]] = (
@@ -292,4 +321,7 @@ ROWS: Final[tuple[type[Row], ...]] = (
     WatermarkRow,
     CheckpointRow,
 )
-"""Every table with a row model, in the order in which a flush writes them: checkpoints last."""
+"""What a flush writes, in the order in which it does: checkpoints last."""
+
+TABLES: Final[tuple[type[Row], ...]] = (*ROWS, TopicLogRow, QueueSettingRow)
+"""Every table with a row model."""
