@@ -256,7 +256,7 @@ def _not_created(bootstrap: str, wanted: Mapping[str, Any], topic: Mapping[str, 
     return (
         f"The broker at {bootstrap} did not create topic {topic['name']} "
         f"({spec['num_partitions']} partitions, replication {spec['replication_factor']}): "
-        f"{error.__name__}: {topic['error_message'] or error.description}. "
+        f"{error.__name__}: {(topic['error_message'] or error.description).rstrip('.')}. "
         "Check broker.partitions, broker.replication (at most the number of brokers) and the "
         "user's rights (Create on the cluster)."
     )
