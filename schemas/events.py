@@ -6,10 +6,18 @@ the published JSON Schema. Pure; imports pydantic alone.
 Durations are seconds. Times are aware; they are stored in UTC.
 """
 
-from datetime import datetime
+import re
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
 
 MAX_EVENT_BYTES: Final = 1 << 20
 MAX_IDENTIFIERS: Final = 20
@@ -17,6 +25,39 @@ EARLIEST_YEAR: Final = 1990
 LATEST_YEAR: Final = 2100
 
 NO_CONTROL: Final = r"^[^\x00-\x1f\x7f]*$"
+RFC3339: Final = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]+))?"
+    r"([Zz]|[+-][0-9]{2}:?[0-9]{2})"
+)
+
+
+def _read_time(value: object) -> object:
+    """An RFC 3339 text as a datetime, rounded to microseconds; anything else as it came.
+
+    pydantic alone would also read Unix seconds in a string, times without seconds, and would cut
+    nanoseconds off; what a time may look like is decided here, in one place.
+
+    Raises:
+        ValueError: the text is not RFC 3339 with seconds and an offset, or no such instant exists.
+    """
+    if not isinstance(value, str):
+        return value
+    parts = RFC3339.fullmatch(value)
+    if parts is None:
+        raise ValueError(
+            "a time must be RFC 3339 with seconds and an offset, such as 2026-01-31T09:30:00Z"
+        )
+    moment, fraction, offset = parts.groups(default="")
+    digits = fraction.ljust(7, "0")
+    try:
+        whole = datetime.fromisoformat(f"{moment.upper()}.{digits[:6]}{offset.upper()}")
+        return whole + timedelta(microseconds=digits[6] >= "5")
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"there is no such time ({error})") from error
+
+
+Time = Annotated[AwareDatetime, BeforeValidator(_read_time)]
+"""An instant: RFC 3339, any offset."""
 
 Id = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=NO_CONTROL)]
 """An identity: of an event, a source, an interaction, an agent, a queue."""
@@ -258,8 +299,8 @@ class AgentScheduled(Data):
 
     model_config = ConfigDict(extra="ignore", strict=True, frozen=True, populate_by_name=True)
 
-    from_: Annotated[AwareDatetime, Field(alias="from")]
-    to: AwareDatetime
+    from_: Annotated[Time, Field(alias="from")]
+    to: Time
     activity: Label
 
 
@@ -356,7 +397,7 @@ class CloudEvent(BaseModel):
     id: Id
     source: Id
     type: Id
-    time: datetime
+    time: Time
     subject: Id
     tenant: Id = "default"
     datacontenttype: Label = ""

@@ -238,7 +238,7 @@ class DeadLetterRow(Row):
 
 
 class LateEventRow(Row):
-    """An event beyond its partition's lateness horizon; `applied` where its interaction was known."""
+    """An event beyond its partition's lateness; `applied` where its interaction was known."""
 
     TABLE = "late_events"
     topic: Symbol
@@ -255,7 +255,7 @@ class LateEventRow(Row):
 
 
 class WatermarkRow(Row):
-    """How far event time has come in one source partition (greatest seen, lateness not deducted)."""
+    """How far event time has come in a source partition (greatest seen, lateness not deducted)."""
 
     TABLE = "watermarks"
     topic: Symbol
