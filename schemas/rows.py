@@ -13,6 +13,9 @@ from typing import Annotated, ClassVar, Final
 
 from pydantic import BaseModel, ConfigDict
 
+VERSION_OFFSET_BITS: Final = 44
+"""A row's version is `epoch << 44 | next offset`: rows of a later log win over an earlier one's."""
+
 Symbol = Annotated[str, "LowCardinality(String)"]
 Str = Annotated[str, "String"]
 Strs = Annotated[list[str], "Array(String)"]
@@ -32,10 +35,11 @@ Bins = Annotated[dict[int, int], "Map(Int32, Int64)"]
 
 
 class Row(BaseModel):
-    """Base of all rows. `TABLE` is the table they go to."""
+    """Base of all rows. `TABLE` is the table they go to, `KEY` what makes a row replace another."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
     TABLE: ClassVar[str]
+    KEY: ClassVar[tuple[str, ...]]
 
     @classmethod
     def columns(cls) -> tuple[str, ...]:
@@ -52,6 +56,7 @@ class EventRow(Row):
     """One event as it came. The same `(source, event_id)` again replaces itself."""
 
     TABLE = "events"
+    KEY = ("tenant", "subject", "occurred_at", "source", "event_id")
     tenant: Symbol
     subject: Str
     occurred_at: Instant
@@ -75,6 +80,7 @@ class InteractionRow(Row):
     """
 
     TABLE = "interactions"
+    KEY = ("tenant", "interaction_id")
     tenant: Symbol
     interaction_id: Str
     channel: Symbol
@@ -132,6 +138,7 @@ class CustomerInteractionRow(Row):
     """The way from a customer to their interactions."""
 
     TABLE = "customer_interactions"
+    KEY = ("tenant", "customer_key", "interaction_id")
     tenant: Symbol
     customer_key: Str
     interaction_id: Str
@@ -150,6 +157,17 @@ class KpiPaneRow(Row):
     """
 
     TABLE = "kpi_panes"
+    KEY = (
+        "tenant",
+        "queue",
+        "channel",
+        "direction",
+        "cohort",
+        "pane_at",
+        "log",
+        "source_partition",
+        "generation",
+    )
     tenant: Symbol
     queue: Symbol
     channel: Symbol
@@ -195,6 +213,7 @@ class AgentPaneRow(Row):
     """What one source partition knows of an agent in a minute: absolute, summed when read."""
 
     TABLE = "agent_panes"
+    KEY = ("tenant", "agent", "pane_at", "log", "source_partition", "generation")
     tenant: Symbol
     agent: Symbol
     pane_at: Annotated[int, "DateTime('UTC')"]
@@ -223,6 +242,7 @@ class DeadLetterRow(Row):
     """A record that could not be read or stored: as it came, where it lay, and why."""
 
     TABLE = "dead_letters"
+    KEY = ("topic", "log", "source_partition", "source_offset", "key")
     topic: Symbol
     source_partition: U32
     source_offset: U64
@@ -241,6 +261,7 @@ class LateEventRow(Row):
     """An event beyond its partition's lateness; `applied` where its interaction was known."""
 
     TABLE = "late_events"
+    KEY = ("topic", "log", "source_partition", "source_offset")
     topic: Symbol
     source_partition: U32
     source_offset: U64
@@ -258,6 +279,7 @@ class WatermarkRow(Row):
     """How far event time has come in a source partition (greatest seen, lateness not deducted)."""
 
     TABLE = "watermarks"
+    KEY = ("topic", "log", "source_partition")
     topic: Symbol
     source_partition: U32
     log: Symbol
@@ -275,6 +297,7 @@ class CheckpointRow(Row):
     """
 
     TABLE = "checkpoints"
+    KEY = ("pipeline", "topic", "source_partition", "log", "slot")
     pipeline: Symbol
     topic: Symbol
     source_partition: U32
@@ -290,6 +313,7 @@ class TopicLogRow(Row):
     """The order of a topic's incarnations. A log's epoch is the greatest that was registered."""
 
     TABLE = "topic_logs"
+    KEY = ("topic", "log", "epoch")
     topic: Symbol
     log: Symbol
     epoch: U32
@@ -299,6 +323,7 @@ class QueueSettingRow(Row):
     """A queue's settings as the views read them; `queue` is empty for queues not named."""
 
     TABLE = "queue_settings"
+    KEY = ("tenant", "queue")
     tenant: Symbol
     queue: Symbol
     target_ms: I64
