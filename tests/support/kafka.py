@@ -7,6 +7,7 @@ import base64
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -41,9 +42,19 @@ class KafkaError(RuntimeError):
 
 def missing_tools() -> list[str]:
     """Return what must be installed before Kafka can run here, by Debian package; [] if nothing."""
-    packages = {"mvn": "maven", "java": f"openjdk-{OLDEST_JAVA}-jre-headless"}
-    needed = ["java"] if _fetched() else ["java", "mvn"]
-    return [packages[tool] for tool in needed if shutil.which(tool) is None]
+    missing = [] if _java_version() >= OLDEST_JAVA else [f"default-jre-headless (>= {OLDEST_JAVA})"]
+    if not _fetched() and shutil.which("mvn") is None:
+        missing.append("maven")
+    return missing
+
+
+def _java_version() -> int:
+    """Major version of the Java on the PATH; 0 if there is none (macOS has a `java` that says so)."""
+    if shutil.which("java") is None:
+        return 0
+    said = subprocess.run(["java", "-version"], capture_output=True, text=True, check=False).stderr
+    version = re.search(r'version "(\d+)', said)
+    return int(version[1]) if version else 0
 
 
 def _fingerprint() -> str:

@@ -1,0 +1,82 @@
+# Everything from a fresh clone: `make` lists what there is. All is set up inside the clone, by the
+# first target that needs it; a second run needs no network. Works with the make of macOS (3.81).
+
+VENV := .venv
+BIN := $(VENV)/bin
+RUNTIME := $(VENV)/.runtime
+DEV := $(VENV)/.dev
+ARGS ?=
+
+# The first Python in the range that requirements/ is locked for (tool.uv in pyproject.toml).
+SUITABLE := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$python" -c '$(SUITABLE)' 2>/dev/null && echo "$$python" && break; done)
+
+PIP := $(BIN)/python -m pip --disable-pip-version-check install
+LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+	--generate-hashes --only-binary :all: --no-header --no-emit-index-url
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format bench lock clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(RUNTIME) ## Run the whole pipeline over samples/queue_log.txt and show its KPIs
+	$(BIN)/switchboard process asterisk-queue-log samples/queue_log.txt --data build/demo
+	$(BIN)/switchboard kpis --data build/demo
+	@echo
+	@echo 'Where to look next:'
+	@echo '  $(BIN)/switchboard kpis --interval 30m --data build/demo    the same by half hour'
+	@echo '  $(BIN)/switchboard process asterisk-queue-log /var/log/asterisk/queue_log --data data'
+	@echo '                                                          your own queue_log'
+	@echo '  $(BIN)/switchboard --help                               everything else'
+
+test: $(DEV) ## Run all tests (make test ARGS='-k topic' for some)
+	@sh tests/support/tools.sh
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(DEV) ## Lint, check formatting, types and the direction of imports
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(DEV) ## Format the code and sort its imports
+	$(BIN)/ruff check --select I --fix
+	$(BIN)/ruff format
+
+bench: $(DEV) ## Measure what an event costs
+	$(BIN)/python -m benchmarks $(ARGS)
+
+lock: $(DEV) ## Compile requirements/ anew from pyproject.toml (needs the network)
+	$(LOCK) --upgrade --extra embedded --group build --output-file requirements/runtime.txt
+	$(LOCK) --upgrade --all-extras --group dev --constraint requirements/runtime.txt \
+		--output-file requirements/dev.txt
+
+clean: ## Remove what was built and computed (.venv stays)
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf tests/kafka/target
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@test -n '$(PYTHON)' || { \
+		echo 'Switchboard needs Python 3.11 to 3.14, and found none on the PATH.' >&2; \
+		echo 'Install one (Debian: apt install python3 python3-venv; macOS: brew install python),' >&2; \
+		echo 'or name yours: make PYTHON=/path/to/python' >&2; exit 1; }
+	@'$(PYTHON)' -c '$(SUITABLE)' || { \
+		echo 'Switchboard needs Python 3.11 to 3.14; $(PYTHON) is another.' >&2; exit 1; }
+	@'$(PYTHON)' -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo '$(PYTHON) cannot make virtual environments: its venv module is missing.' >&2; \
+		echo 'On Debian and Ubuntu: sudo apt install python3-venv' >&2; exit 1; }
+	'$(PYTHON)' -m venv --clear $(VENV)
+
+# The project itself is installed without index and build isolation: its build tools are locked too.
+$(RUNTIME): requirements/runtime.txt pyproject.toml | $(BIN)/python
+	$(PIP) --require-hashes --only-binary :all: -r requirements/runtime.txt
+	$(PIP) --quiet --no-index --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(DEV): requirements/dev.txt $(RUNTIME)
+	$(PIP) --require-hashes --only-binary :all: -r requirements/dev.txt
+	@touch $@
