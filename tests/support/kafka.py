@@ -49,7 +49,7 @@ def missing_tools() -> list[str]:
 
 
 def _java_version() -> int:
-    """Major version of the Java on the PATH; 0 if there is none (macOS has a `java` that says so)."""
+    """Major version of the Java on the PATH; 0 if there is none (macOS has one that says so)."""
     if shutil.which("java") is None:
         return 0
     said = subprocess.run(["java", "-version"], capture_output=True, text=True, check=False).stderr
