@@ -1,0 +1,155 @@
+"""SQL of the rows that KPI views are computed from, before they are grouped. Pure.
+
+Everything that decides *which* contacts count, *when* and *by which thresholds* is here; how they
+are counted is in `counts.py`, what is made of the counts in the catalogue. Durations are whole
+milliseconds, instants UTC.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from schemas.topics import CHANNEL_OF
+
+DIMENSIONS: Final = ("queue", "channel", "direction")
+"""By what KPIs of queues can be split, beside tenant and time."""
+
+WATERMARK_AT: Final = "(SELECT watermark_at FROM watermark)"
+LATEST_EVENT_AT: Final = "(SELECT latest_event_at FROM watermark)"
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Settings that views are rendered with.
+
+    `idle_seconds`: a source partition that is silent for that long, by broker time, no longer holds
+    the watermark back. `silence_horizon_seconds`: by channel, when an open interaction is presumed
+    lost. Target, short-abandon limit and preset are those of queues without settings of their own.
+    """
+
+    idle_seconds: float = 60.0
+    silence_horizon_seconds: Mapping[str, float] = field(
+        default_factory=lambda: {
+            "call": 7_200.0,
+            "chat": 43_200.0,
+            "email": 2_592_000.0,
+            "social": 604_800.0,
+        }
+    )
+    target_seconds: float = 20.0
+    short_abandon_seconds: float = 5.0
+    service_level_preset: str = "offered"
+
+
+def milliseconds(seconds: float) -> int:
+    """Seconds as whole milliseconds."""
+    return round(seconds * 1000)
+
+
+def watermark(rules: Rules) -> str:
+    """One row: how far event time has come over all source partitions of interactions.
+
+    Measured on the log alone: a partition is idle when its last record is older, by broker time,
+    than the newest record of all partitions. Only the newest incarnation of a topic counts.
+    """
+    topics = ", ".join(f"'{topic}'" for topic in CHANNEL_OF)
+    idle_ms = milliseconds(rules.idle_seconds)
+    return f"""
+SELECT
+  minIf(event_time_at - toIntervalMillisecond(lateness_ms), active) AS watermark_at,
+  max(event_time_at) AS latest_event_at,
+  countIf(active) AS active_partitions,
+  count() AS partitions
+FROM
+(
+  SELECT *, produced_at >= max(produced_at) OVER () - toIntervalMillisecond({idle_ms}) AS active
+  FROM
+  (
+    SELECT *, bitShiftRight(version, 44) AS epoch, max(epoch) OVER (PARTITION BY topic) AS newest
+    FROM watermarks FINAL
+    WHERE topic IN ({topics})
+  )
+  WHERE epoch = newest
+)"""
+
+
+def visits(columns: Sequence[str] = ()) -> str:
+    """One row a queue visit of an interaction; `columns` of the interaction are added."""
+    wanted = "".join(f"\n  {column}," for column in columns)
+    return f"""
+SELECT
+  tenant,
+  interaction_id,
+  channel,
+  direction,
+  customer_key,
+  last_event_at,{wanted}
+  visit,
+  queue,
+  entered_at,
+  exited_at,
+  ended_at,
+  outcome,
+  agent,
+  wait_ms,
+  talk_ms,
+  hold_ms,
+  holds,
+  wrapup_ms,
+  ring_ms,
+  missed_rings,
+  transfer
+FROM (SELECT * EXCEPT (ended_at, wait_ms, talk_ms, hold_ms, wrapup_ms, missed_rings)
+  FROM interactions FINAL)
+ARRAY JOIN
+  arrayEnumerate(visits_queue) AS visit,
+  visits_queue AS queue,
+  visits_entered_at AS entered_at,
+  visits_exited_at AS exited_at,
+  visits_ended_at AS ended_at,
+  visits_outcome AS outcome,
+  visits_agent AS agent,
+  visits_wait_ms AS wait_ms,
+  visits_talk_ms AS talk_ms,
+  visits_hold_ms AS hold_ms,
+  visits_holds AS holds,
+  visits_wrapup_ms AS wrapup_ms,
+  visits_ring_ms AS ring_ms,
+  visits_missed_rings AS missed_rings,
+  visits_transfer AS transfer"""
+
+
+_SETTINGS: Final = """(
+  SELECT tenant, queue, target_ms, short_abandon_ms, service_level_preset, 1 AS found
+  FROM queue_settings FINAL
+)"""
+
+
+def with_settings(rows: str, alias: str) -> str:
+    """A FROM clause: `rows` as `alias` beside the settings of each row's queue, see `setting`."""
+    return f"""{rows} AS {alias}
+LEFT JOIN {_SETTINGS} AS s ON s.tenant = {alias}.tenant AND s.queue = {alias}.queue
+LEFT JOIN {_SETTINGS} AS d ON d.tenant = {alias}.tenant AND d.queue = ''"""
+
+
+def setting(column: str, default: str) -> str:
+    """A setting of the row's queue, else of its tenant's unnamed queues, else `default`."""
+    return f"multiIf(s.found = 1, s.{column}, d.found = 1, d.{column}, {default})"
+
+
+def silent_past_horizon(rules: Rules) -> str:
+    """Whether the interaction of a visit row has been silent past its channel's horizon."""
+    by_channel = rules.silence_horizon_seconds
+    channels = ", ".join(f"'{channel}'" for channel in by_channel)
+    horizons = ", ".join(f"toInt64({milliseconds(h)})" for h in by_channel.values())
+    horizon = f"transform(toString(channel), [{channels}], [{horizons}], toInt64(0))"
+    return f"{horizon} > 0 AND last_event_at + toIntervalMillisecond({horizon}) < {WATERMARK_AT}"
+
+
+def split_dimensions(alias: str) -> str:
+    """Select list of dimensions; one that `{split:String}` does not name reads ''."""
+    return ",\n  ".join(
+        f"if(has(splitByChar(',', {{split:String}}), '{name}'), toString({alias}.{name}), '')"
+        f" AS {name}"
+        for name in DIMENSIONS
+    )

@@ -1,0 +1,340 @@
+"""The views: the catalogue, rendered as ClickHouse SQL. Pure; `switchboard migrate` creates them.
+
+Views in braces take parameters, `SELECT * FROM kpi_interval(interval_seconds = 1800, …)`; those of
+time are described in `buckets.py`. The others:
+
+- `cohort` String: `offered` puts a contact into the interval in which it entered the queue, `ended`
+  into the one in which it was concluded (wrap-up included).
+- `split` String: by what to group beside tenant and time, of `queue,channel,direction`; the
+  dimensions not named read ''. A contact is never counted twice, so `''` is the tenant's total.
+- `target_seconds`, `short_seconds` Nullable(Float64): thresholds; NULL takes each queue's own.
+
+Restrict by `WHERE tenant = … AND queue = …`: the condition reaches the tables' keys. `final` says
+that the watermark has passed the interval: late events aside, its numbers will not change.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from sinks.kpis import counts
+from sinks.kpis.buckets import ALIGNED, ROLLING, Buckets
+from sinks.kpis.catalogue import of_grain
+from sinks.kpis.definition import Grain
+from sinks.kpis.rows_sql import (
+    DIMENSIONS,
+    LATEST_EVENT_AT,
+    WATERMARK_AT,
+    Rules,
+    milliseconds,
+    setting,
+    silent_past_horizon,
+    split_dimensions,
+    visits,
+    watermark,
+    with_settings,
+)
+from sinks.kpis.service_level import PRESETS
+
+PANE_SECONDS: Final = 10
+_KEYS: Final = ("tenant", *DIMENSIONS, "bucket")
+_COHORT: Final = "{cohort:String}"
+_VISIT_AT: Final = f"if({_COHORT} = 'ended', v.ended_at, v.entered_at)"
+
+
+def views(rules: Rules | None = None) -> list[tuple[str, str]]:
+    """All views as (name, SELECT), each after those that it reads."""
+    rules = rules or Rules()
+    return [
+        ("watermark", watermark(rules)),
+        ("queue_visits", _queue_visits()),
+        ("kpi_panes_current", _panes_current()),
+        ("kpi_interval", _kpis(_pane_rows(rules), ALIGNED)),
+        ("kpi_rolling", _kpis(_pane_rows(rules), ROLLING)),
+        ("kpi_exact", _kpis(_visit_rows(rules), ALIGNED)),
+        ("service_level", _service_level(rules)),
+        ("callers", _callers()),
+        ("fcr", _fcr()),
+        ("agent_interval", _agents()),
+        ("timeline", _timeline()),
+    ]
+
+
+def _select_kpis(grain: Grain) -> str:
+    return ",\n  ".join(f"{kpi.expression} AS {kpi.column}" for kpi in of_grain(grain))
+
+
+def _interval(buckets: Buckets) -> str:
+    return f"""{buckets.begins} AS interval_start,
+  {buckets.ends} AS interval_end,
+  {buckets.ends} <= {WATERMARK_AT} AS final"""
+
+
+def _kpis(rows: str, buckets: Buckets) -> str:
+    """KPIs of queues over `rows`, which carry the dimensions, `at`, thresholds and counts."""
+    keys = ", ".join(_KEYS)
+    return f"""
+SELECT
+  tenant, queue, channel, direction,
+  {_interval(buckets)},
+  target_ms / 1000 AS target_seconds,
+  short_ms / 1000 AS short_abandon_seconds,
+  {_select_kpis(Grain.QUEUE)}
+FROM
+(
+  SELECT {keys},
+  if(uniqExact(applied_target_ms) = 1, any(applied_target_ms), NULL) AS target_ms,
+  if(uniqExact(applied_short_ms) = 1, any(applied_short_ms), NULL) AS short_ms,
+  {counts.added_up()}
+  FROM (SELECT *, {buckets.keys} AS bucket FROM ({rows}) WHERE {buckets.kept})
+  GROUP BY {keys}
+  HAVING offered != 0
+)"""
+
+
+def _thresholds(rules: Rules, asked: bool) -> str:
+    target = setting("target_ms", f"toInt64({milliseconds(rules.target_seconds)})")
+    short = setting("short_abandon_ms", f"toInt64({milliseconds(rules.short_abandon_seconds)})")
+    if asked:
+        target, short = (
+            f"if(isNull({{{name}:Nullable(Float64)}}), {own},"
+            f" toInt64(round(assumeNotNull({{{name}:Nullable(Float64)}}) * 1000)))"
+            for name, own in (("target_seconds", target), ("short_seconds", short))
+        )
+    return f"{target} AS applied_target_ms,\n  {short} AS applied_short_ms"
+
+
+def _visit_source(rules: Rules) -> str:
+    """Visits as `v` beside settings, of the cohort asked for."""
+    silent = f"{silent_past_horizon(rules)} AS silent_past_horizon"
+    return with_settings(f"(SELECT *, {silent} FROM ({visits()}))", "v")
+
+
+def _visit_rows(rules: Rules) -> str:
+    return f"""
+SELECT
+  v.tenant AS tenant,
+  {split_dimensions("v")},
+  assumeNotNull({_VISIT_AT}) AS at,
+  {_thresholds(rules, asked=True)},
+  {counts.of_visits()}
+FROM {_visit_source(rules)}
+WHERE {_VISIT_AT} IS NOT NULL"""
+
+
+def _pane_rows(rules: Rules) -> str:
+    """Panes, and beside them from visits what panes cannot hold, put into panes likewise."""
+    return f"""
+SELECT
+  p.tenant AS tenant,
+  {split_dimensions("p")},
+  toDateTime64(p.pane_at, 3, 'UTC') AS at,
+  {_thresholds(rules, asked=False)},
+  {counts.of_panes()}
+FROM {with_settings("(SELECT * FROM kpi_panes FINAL)", "p")}
+WHERE p.cohort = {_COHORT}
+UNION ALL
+SELECT
+  v.tenant AS tenant,
+  {split_dimensions("v")},
+  toDateTime64(toStartOfInterval(assumeNotNull({_VISIT_AT}), toIntervalSecond({PANE_SECONDS})),
+    3, 'UTC') AS at,
+  {_thresholds(rules, asked=False)},
+  {counts.of_visits_beside_panes()}
+FROM {_visit_source(rules)}
+WHERE {_VISIT_AT} IS NOT NULL"""
+
+
+def _queue_visits() -> str:
+    """One row a queue visit, in seconds, for people and dashboards."""
+    described = ("purpose", "language", "site", "topic")
+    durations = ("wait_ms", "talk_ms", "hold_ms", "wrapup_ms", "ring_ms")
+    seconds = ",\n  ".join(f"{d} / 1000 AS {d.removesuffix('_ms')}_seconds" for d in durations)
+    return f"""
+SELECT * EXCEPT ({", ".join(durations)}),
+  {seconds}
+FROM ({visits(described)})"""
+
+
+def _panes_current() -> str:
+    """Panes added up over their partials. A threshold that not all partials know is left out."""
+    histograms = (
+        ("answered_within", "answered"),
+        ("abandoned_within", "abandoned"),
+        ("callback_within", "callback_accepted"),
+        ("ended_within", "ended"),
+    )
+    plain = [c.name for c in counts.COUNTS if c.of_pane == f"p.{c.name}" and c.total == "sum"]
+    sums = ",\n  ".join(f"sum(p.{name}) AS {name}" for name in plain)
+    within = ",\n  ".join(
+        f"mapFilter((k, n) -> has(groupArrayIntersectIf(mapKeys(p.{name}), p.{whole} != 0), k),"
+        f" sumMap(p.{name})) AS {name}"
+        for name, whole in histograms
+    )
+    keys = "tenant, queue, channel, direction, cohort, pane_at"
+    return f"""
+SELECT {keys},
+  pane_at + toIntervalSecond({PANE_SECONDS}) <= {WATERMARK_AT} AS final,
+  {sums},
+  {within},
+  sumMap(p.wait_bins) AS wait_bins
+FROM kpi_panes AS p FINAL
+GROUP BY {keys}"""
+
+
+_INTERVAL_PARAMETERS: Final = (
+    ("from_at", "DateTime64(3, 'UTC')"),
+    ("to_at", "DateTime64(3, 'UTC')"),
+    ("interval_seconds", "UInt32"),
+    ("timezone", "String"),
+    ("cohort", "String"),
+    ("split", "String"),
+)
+
+
+def call(view: str, parameters: Sequence[tuple[str, str]]) -> str:
+    """`view(…)` with each (name, type) bound to the query's parameter of the same name."""
+    given = ", ".join(f"{name} = {{{name}:{kind}}}" for name, kind in parameters)
+    return f"{view}({given})"
+
+
+def _service_level(rules: Rules) -> str:
+    """Long form of `kpi_interval`: one row a preset."""
+    pairs = ", ".join(f"('{p.id}', v.service_level_ratio_{p.id})" for p in PRESETS)
+    own = setting("service_level_preset", f"'{rules.service_level_preset}'")
+    return f"""
+SELECT
+  v.tenant AS tenant, v.queue AS queue, v.channel AS channel, v.direction AS direction,
+  v.interval_start AS interval_start, v.interval_end AS interval_end, v.final AS final,
+  v.target_seconds AS target_seconds, v.short_abandon_seconds AS short_abandon_seconds,
+  v.offered AS offered,
+  pair.1 AS preset,
+  pair.2 AS service_level_ratio,
+  preset = {own} AS is_queue_preset
+FROM {with_settings(f"(SELECT * FROM {call('kpi_interval', _INTERVAL_PARAMETERS)})", "v")}
+ARRAY JOIN [{pairs}] AS pair"""
+
+
+def _callers() -> str:
+    keys = ", ".join(_KEYS)
+    return f"""
+SELECT
+  tenant, queue, channel, direction,
+  {_interval(ALIGNED)},
+  {_select_kpis(Grain.CALLERS)}
+FROM
+(
+  SELECT {keys}, count() AS callers, countIf(contacts > 1) AS repeat_callers
+  FROM
+  (
+    SELECT {keys}, customer_key, uniqExact(interaction_id) AS contacts
+    FROM
+    (
+      SELECT *, {ALIGNED.keys} AS bucket
+      FROM
+      (
+        SELECT v.tenant AS tenant, {split_dimensions("v")},
+          v.entered_at AS at, v.customer_key AS customer_key, v.interaction_id AS interaction_id
+        FROM ({visits()}) AS v
+        WHERE v.direction = 'inbound' AND v.customer_key != ''
+      )
+      WHERE {ALIGNED.kept}
+    )
+    GROUP BY {keys}, customer_key
+  )
+  GROUP BY {keys}
+)"""
+
+
+def _fcr() -> str:
+    """Parameters of its own: `repeat_seconds` UInt32, the window; `same_topic` UInt8.
+
+    A contact that began at the same instant as another of its customer repeats it.
+    """
+    keys = ", ".join(_KEYS)
+    window = "toIntervalSecond({repeat_seconds:UInt32})"
+    return f"""
+SELECT
+  tenant, queue, channel, direction,
+  {_interval(ALIGNED)},
+  {_select_kpis(Grain.FIRST_CONTACT)}
+FROM
+(
+  SELECT {keys}, count() AS eligible, countIf(matured) AS mature,
+    countIf(matured AND NOT repeated) AS mature_without_repeat
+  FROM
+  (
+    SELECT *, {ALIGNED.keys} AS bucket
+    FROM
+    (
+      SELECT c.tenant AS tenant, {split_dimensions("c")},
+        c.at AS at,
+        c.started_at + {window} <= {LATEST_EVENT_AT} AS matured,
+        ifNull(c.next_at <= c.started_at + {window}, 0) AS repeated
+      FROM
+      (
+        SELECT tenant, channel, direction, started_at,
+          arrayLastIndex(o -> o = 'answered', visits_outcome) AS answered_visit,
+          visits_queue[answered_visit] AS queue,
+          visits_entered_at[answered_visit] AS at,
+          leadInFrame(toNullable(started_at)) OVER
+          (
+            PARTITION BY tenant, customer_key, if({{same_topic:UInt8}}, topic, '')
+            ORDER BY started_at, interaction_id
+            ROWS BETWEEN CURRENT ROW AND 1 FOLLOWING
+          ) AS next_at
+        FROM interactions FINAL
+        WHERE direction = 'inbound' AND customer_key != ''
+      ) AS c
+      WHERE c.answered_visit > 0
+    )
+    WHERE {ALIGNED.kept}
+  )
+  GROUP BY {keys}
+)"""
+
+
+def _agents() -> str:
+    """KPIs of agents; intervals are of a minute at least."""
+    names = (
+        "answered", "missed", "handled", "transferred", "outbound_attempted",
+        "outbound_connected", "talk_ms", "hold_ms", "wrapup_ms", "ring_ms",
+        "state_available_ms", "state_on_contact_ms", "state_wrapup_ms", "state_paused_ms",
+        "state_offline_ms",
+    )  # fmt: skip
+    sums = ",\n  ".join(f"sum(p.{name}) AS {name}" for name in names)
+    return f"""
+SELECT
+  tenant, agent,
+  {_interval(ALIGNED)},
+  {_select_kpis(Grain.AGENT)}
+FROM
+(
+  SELECT p.tenant AS tenant, p.agent AS agent, p.bucket AS bucket,
+  {sums}
+  FROM
+  (
+    SELECT *, {ALIGNED.keys} AS bucket
+    FROM (SELECT *, toDateTime64(pane_at, 3, 'UTC') AS at FROM agent_panes FINAL)
+    WHERE {ALIGNED.kept}
+  ) AS p
+  GROUP BY tenant, agent, bucket
+)"""
+
+
+def _timeline() -> str:
+    """Everything that happened with a customer, one row an event, over all channels."""
+    return """
+SELECT
+  e.tenant AS tenant,
+  c.customer_key AS customer_key,
+  e.subject AS interaction_id,
+  c.channel AS channel,
+  e.occurred_at AS occurred_at,
+  e.type AS type,
+  e.source AS source,
+  e.event_id AS event_id,
+  e.topic AS topic,
+  e.payload AS payload
+FROM (SELECT * FROM customer_interactions FINAL) AS c
+INNER JOIN (SELECT * FROM events FINAL) AS e
+  ON e.tenant = c.tenant AND e.subject = c.interaction_id"""
