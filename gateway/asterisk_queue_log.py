@@ -37,9 +37,9 @@ from gateway.asterisk_line import (
     quoted,
     split,
 )
-from gateway.encoding import encode
 from gateway.record import Record
 from schemas import events
+from schemas.cloudevents import encode
 from schemas.topics import EVENTS_AGENT, EVENTS_CALL
 
 DEFAULT_SOURCE: Final = "asterisk/queue_log"
