@@ -13,12 +13,23 @@ from schemas import authority
 from schemas.decode import Event, Rejected, decode, shortcut, unknown_fields
 from schemas.events import EVENT_DATA, MAX_EVENT_BYTES
 from schemas.wire import EVENT_STRUCTS
-from tests.support.events import altered, documents, plain, times, written
+from tests.support.events import Document, altered, documents, plain, times, written
 
 
 def said(event: Event) -> str:
     """Everything an event says, with numbers as they are typed and the time in UTC."""
     return repr(msgspec.structs.replace(event, time=event.time.astimezone(UTC)))
+
+
+def tidy(document: Document) -> Document:
+    """The same event as most sources write it: no default spelt out, nothing to escape."""
+    event = authority.read(json.dumps(document).encode())
+    assert isinstance(event, Event)
+    raw = msgspec.json.encode(event).replace(b"\\\\", b"").replace(b'\\"', b"")
+    untouched = json.loads(raw)
+    return {
+        name: value or "x" if isinstance(value, str) else value for name, value in untouched.items()
+    }
 
 
 def assert_the_shortcut_agrees(raw: bytes) -> Event | Rejected:
@@ -39,7 +50,7 @@ def test_every_valid_event_is_accepted_and_both_ways_agree(raw: bytes) -> None:
     assert decided.type == json.loads(raw)["type"]
 
 
-@given(documents().flatmap(altered))
+@given((documents() | documents().map(tidy)).flatmap(altered))
 @example(b'{"a":1,"a" :2}')
 @example(json.dumps(plain()).replace(',"id"', ',"id" :"b","id"').encode())
 @example(json.dumps(plain(":")).replace('"queue"', '"x":1,"queue"').encode())
