@@ -38,6 +38,11 @@ class Metrics:
             "Records on the broker that are not read yet.",
             ("topic", "partition"),
         )
+        self.offset_gaps = self._counter(
+            "offset_gaps_total",
+            "Places where a log holds no records: markers of transactions, or retention.",
+            ("topic", "partition"),
+        )
         self.late_events = self._counter(
             "late_events_total", "Events beyond their partition's lateness horizon.", ("topic",)
         )

@@ -109,7 +109,7 @@ def render(text: str, cluster: str | None) -> list[str]:
         "{cluster}": cluster or "",
     }
     statements = []
-    for part in re.split(r";[ \t]*(?:\n|\Z)", text):
+    for part in re.split(r";[ \t]*(?:\n|\Z)", "\n".join(text.splitlines())):
         lines = part.strip().splitlines()
         if _CLUSTER_ONLY in lines and cluster is None:
             continue

@@ -5,6 +5,7 @@ library. The same statements run on both engines. May touch: the network, the em
 directory. Rows go in column by column (FORMAT Native); values are always bound as parameters.
 """
 
+import logging
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -22,7 +23,6 @@ from clickhouse_connect.driver.exceptions import (
     NotSupportedError,
     OperationalError,
     ProgrammingError,
-    StreamFailureError,
 )
 
 from schemas.rows import Row
@@ -53,7 +53,15 @@ INSERT_SETTINGS: Final = {
 
 _RETRYABLE_STATUSES: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _STATUS = re.compile(r"HTTP status (\d{3})")
+_URL_NOTE = re.compile(r" \(for url \S+\)$")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+_ENCODING_ERRORS: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""How the driver's encoders fail on a value that is not of its column's type."""
+
+# Every failure is raised from here with its reason; the driver's own lines would repeat it, with a
+# traceback, at every retry and every step of a bisection.
+logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)
 
 _embedded_lock = Lock()
 _embedded_open: dict[str, int] = {}
@@ -92,7 +100,7 @@ class Store:
                 settings=dict(settings or {}),
                 use_database=use_database,
             )
-        except ClickHouseError as error:
+        except (ClickHouseError, OSError) as error:
             raise _translated(self.place, error) from error
 
     def query(
@@ -118,7 +126,7 @@ class Store:
             )
             names = result.column_names
             return [dict(zip(names, row, strict=True)) for row in result.result_rows]
-        except ClickHouseError as error:
+        except (ClickHouseError, OSError) as error:
             raise _translated(self.place, error) from error
 
     def insert(self, row_type: type[Row], rows: Sequence[tuple[Any, ...]]) -> None:
@@ -130,22 +138,23 @@ class Store:
         """
         if not rows:
             return
+        context = self._client.create_insert_context(
+            row_type.TABLE,
+            column_names=row_type.columns(),
+            column_types=_column_types(row_type),
+            column_oriented=True,
+            settings=INSERT_SETTINGS,
+        )
         try:
-            columns = list(zip(*rows, strict=True))
-            self._client.insert(
-                row_type.TABLE,
-                columns,
-                column_names=row_type.columns(),
-                column_types=_column_types(row_type),
-                column_oriented=True,
-                settings=INSERT_SETTINGS,
-            )
-        except ClickHouseError as error:
-            raise _translated(self.place, error) from error
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-            # How the driver's encoders fail on a value that is not of the column's type.
-            words = f"cannot encode a row of {row_type.TABLE}: {error!r}"
-            raise StoreRefused(self.place, words) from error
+            self._client.insert(context=context, data=list(zip(*rows, strict=True)))
+        except (ClickHouseError, OSError, *_ENCODING_ERRORS) as error:
+            # The driver encodes while it sends, and breaks off the request when it meets a value
+            # that is not of its column's type: what the server says then is not the reason.
+            reason = context.insert_exception or error
+            if isinstance(reason, (DataError, *_ENCODING_ERRORS)):
+                words = f"cannot encode a row of {row_type.TABLE}: {reason!r}"
+                raise StoreRefused(self.place, words) from error
+            raise _translated(self.place, reason) from error
 
     def create_database(self, on_cluster: str = "") -> None:
         """Create this store's database if it is not there."""
@@ -266,10 +275,14 @@ def _column_types(row_type: type[Row]) -> list[Any]:
     return [get_from_name(name) for name in row_type.types()]
 
 
-def _translated(place: str, error: ClickHouseError) -> StoreError:
+def _translated(place: str, error: Exception) -> StoreError:
     """The driver's error, sorted by what the caller has to do."""
+    if isinstance(error, OSError):  # such as no space for what is handed to the embedded engine
+        return StoreUnavailable(place, str(error))
     code: int | None = getattr(error, "code", None)
-    words = str(error)
+    words = _URL_NOTE.sub("", str(error)).rpartition("server response: ")[2]
+    if isinstance(error, OperationalError) and error.__cause__ is not None:
+        words = f"no answer: {getattr(error.__cause__, 'reason', error.__cause__)}"
     if code in RETRYABLE_CODES:
         return StoreUnavailable(place, words, code)
     if code in MISCONFIGURED_CODES:
@@ -278,9 +291,9 @@ def _translated(place: str, error: ClickHouseError) -> StoreError:
         return StoreRefused(place, words, code)
     if isinstance(error, (DataError, NotSupportedError, ProgrammingError)):
         return StoreRefused(place, words)
-    if isinstance(error, (OperationalError, StreamFailureError)):
-        return StoreUnavailable(place, words)
-    status = _STATUS.search(words)
+    status = _STATUS.search(str(error))
+    if status:
+        words = f"HTTP status {status[1]}: {words}"
     if status and int(status[1]) not in _RETRYABLE_STATUSES:
         # No ClickHouse code: a proxy in front answered. 413 is about the size of the block;
         # any other is about the way there.

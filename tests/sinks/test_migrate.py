@@ -1,0 +1,185 @@
+import pytest
+
+from schemas.rows import TABLES, EventRow, QueueSettingRow, Row
+from sinks.migrate import (
+    RETAINED_BY,
+    Migration,
+    MigrationError,
+    migrate,
+    packaged_migrations,
+    pending,
+    render,
+)
+from sinks.store import Store
+from tests.support.rows import row
+
+
+def setting(queue: str, target_ms: int = 20_000) -> QueueSettingRow:
+    return QueueSettingRow(
+        tenant="t",
+        queue=queue,
+        target_ms=target_ms,
+        target_ratio=0.8,
+        short_abandon_ms=5_000,
+        service_level_preset="offered",
+        timezone="Europe/Berlin",
+        version=0,
+        is_deleted=0,
+    )
+
+
+def targets(store: Store) -> dict[str, int]:
+    rows = store.query("SELECT queue, target_ms FROM queue_settings FINAL")
+    return {found["queue"]: found["target_ms"] for found in rows}
+
+
+def engine_of(store: Store, table: str) -> str:
+    (found,) = store.query(
+        "SELECT engine_full FROM system.tables"
+        " WHERE database = currentDatabase() AND name = {table:String}",
+        {"table": table},
+    )
+    return str(found["engine_full"])
+
+
+@pytest.mark.parametrize("row_type", TABLES, ids=lambda row_type: row_type.TABLE)
+def test_a_table_is_exactly_what_its_row_model_says(store: Store, row_type: type[Row]) -> None:
+    columns = store.query(
+        "SELECT name, type FROM system.columns"
+        " WHERE database = currentDatabase() AND table = {table:String} ORDER BY position",
+        {"table": row_type.TABLE},
+    )
+    assert [(column["name"], column["type"]) for column in columns] == list(
+        zip(row_type.columns(), row_type.types(), strict=True)
+    )
+
+
+@pytest.mark.parametrize("row_type", TABLES, ids=lambda row_type: row_type.TABLE)
+def test_a_row_is_replaced_by_key_and_version(store: Store, row_type: type[Row]) -> None:
+    (table,) = store.query(
+        "SELECT sorting_key, engine_full FROM system.tables"
+        " WHERE database = currentDatabase() AND name = {table:String}",
+        {"table": row_type.TABLE},
+    )
+    assert table["sorting_key"] == ", ".join(row_type.KEY)
+    replacing = [name for name in ("version", "is_deleted") if name in row_type.columns()]
+    engine = "ReplacingMergeTree" + (f"({', '.join(replacing)})" if replacing else "")
+    assert table["engine_full"].split(" ORDER BY")[0].split(" PARTITION BY")[0] == engine
+
+
+def test_the_second_run_changes_nothing(empty_store: Store) -> None:
+    arguments = {"retention_days": {"events": 30}, "queue_settings": [setting("")]}
+    assert migrate(empty_store, **arguments) == [  # type: ignore[arg-type]
+        "migration 0001_tables",
+        "retention of events: 30 days",
+        "settings of queue (default)",
+    ]
+    assert migrate(empty_store, **arguments) == []  # type: ignore[arg-type]
+    assert pending(empty_store) == []
+
+
+def test_data_survives_a_new_migration(store: Store) -> None:
+    store.insert(EventRow, [row(EventRow)])
+    second = Migration(2, "0002_more", "CREATE TABLE IF NOT EXISTS more (a UInt8) ORDER BY a;\n")
+    assert pending(store, [*packaged_migrations(), second]) == ["0002_more"]
+    changed = migrate(store, migrations=[*packaged_migrations(), second])
+    assert changed == ["migration 0002_more"]
+    assert store.query("SELECT event_id FROM events") == [{"event_id": "e-1"}]
+
+
+def test_an_edited_migration_is_refused_by_name(store: Store) -> None:
+    (first, *rest) = packaged_migrations()
+    edited = Migration(first.number, first.name, first.text + "-- a later thought\n")
+    with pytest.raises(MigrationError, match="0001_tables was edited"):
+        migrate(store, migrations=[edited, *rest])
+
+
+def test_line_ends_of_the_checkout_are_not_an_edit(store: Store) -> None:
+    converted = [
+        Migration(found.number, found.name, found.text.replace("\n", "\r\n"))
+        for found in packaged_migrations()
+    ]
+    assert migrate(store, migrations=converted) == []
+    assert render(converted[0].text, None) == render(packaged_migrations()[0].text, None)
+
+
+def test_a_database_newer_than_the_program_is_left_alone(store: Store) -> None:
+    later = Migration(2, "0002_later", "CREATE TABLE IF NOT EXISTS later (a UInt8) ORDER BY a;")
+    migrate(store, migrations=[*packaged_migrations(), later])
+    with pytest.raises(MigrationError, match=r"0002_later.*database is newer"):
+        migrate(store)
+
+
+def test_a_migration_that_was_cut_off_is_finished_by_the_next_run(empty_store: Store) -> None:
+    first_half = packaged_migrations()[0].text.split(";\n")[0] + ";\n"
+    empty_store.create_database()
+    for statement in render(first_half, None):
+        empty_store.command(statement)
+    assert migrate(empty_store) == ["migration 0001_tables"]
+
+
+@pytest.mark.parametrize("migration", packaged_migrations(), ids=lambda found: found.name)
+@pytest.mark.parametrize("cluster", [None, "main"])
+def test_every_statement_is_repeatable_and_parses(
+    embedded_store: Store, migration: Migration, cluster: str | None
+) -> None:
+    embedded_store.create_database()
+    statements = render(migration.text, cluster)
+    assert statements
+    for statement in statements:
+        assert " IF NOT EXISTS " in statement or " IF EXISTS " in statement
+        assert embedded_store.query(f"EXPLAIN AST {statement}")
+
+
+def test_a_cluster_gets_replicated_local_tables_behind_distributed_ones() -> None:
+    statements = render(packaged_migrations()[0].text, "main")
+    local = [text for text in statements if "Replicated" in text]
+    distributed = [text for text in statements if "Distributed('main'" in text]
+    assert len(local) == len(distributed) == len(TABLES)
+    assert len(statements) == 2 * len(TABLES)
+    for row_type, made, front in zip(TABLES, local, distributed, strict=True):
+        assert f"{row_type.TABLE}_local ON CLUSTER `main`" in made
+        assert f" {row_type.TABLE} ON CLUSTER `main` AS {row_type.TABLE}_local" in front
+        shard = front.rpartition("cityHash64(")[2].partition(")")[0].split(", ")
+        assert set(shard) <= set(row_type.KEY), "versions of one row must meet on one shard"
+
+
+def test_a_cluster_name_is_never_sql() -> None:
+    with pytest.raises(MigrationError, match="cluster"):
+        render("SELECT 1;", "a` SYNC; DROP DATABASE b")
+
+
+def test_retention_follows_the_settings(store: Store) -> None:
+    every = dict.fromkeys((row_type.TABLE for row_type in RETAINED_BY), 400)
+    assert len(migrate(store, retention_days=every)) == len(every)
+    for row_type, column in RETAINED_BY.items():
+        ttl = f"TTL toDateTime({column}) + toIntervalDay(400)"
+        assert ttl in engine_of(store, row_type.TABLE)
+    assert migrate(store, retention_days=every) == []
+    assert migrate(store, retention_days={"events": None}) == ["retention of events: for ever"]
+    assert "TTL" not in engine_of(store, "events")
+    assert "TTL" in engine_of(store, "interactions")
+
+
+def test_retention_of_a_table_that_does_not_expire_is_refused(store: Store) -> None:
+    with pytest.raises(MigrationError, match="checkpoints"):
+        migrate(store, retention_days={"checkpoints": 1})
+
+
+def test_queue_settings_are_replaced_as_a_whole(store: Store) -> None:
+    migrate(store, queue_settings=[setting(""), setting("support"), setting("sales")])
+    changed = migrate(store, queue_settings=[setting(""), setting("support", 30_000)])
+    assert sorted(changed) == ["settings of queue sales removed", "settings of queue support"]
+    assert targets(store) == {"": 20_000, "support": 30_000}
+    migrate(store, queue_settings=[setting(""), setting("sales", 10_000)])
+    assert targets(store) == {"": 20_000, "sales": 10_000}
+    assert migrate(store) == []
+    assert targets(store) == {"": 20_000, "sales": 10_000}
+
+
+def test_views_are_made_in_order_and_replaced(store: Store) -> None:
+    views = [("one", "SELECT 1 AS a"), ("two", "SELECT a + {b:UInt8} AS c FROM one")]
+    migrate(store, views=views)
+    assert store.query("SELECT c FROM two(b=2)") == [{"c": 3}]
+    migrate(store, views=[("one", "SELECT 10 AS a"), views[1]])
+    assert store.query("SELECT c FROM two(b={b:UInt8})", {"b": 5}) == [{"c": 15}]

@@ -1,0 +1,103 @@
+"""Both ClickHouse engines for tests: embedded in this process, and behind HTTP in another.
+
+A process can have one embedded path, so all tests of a run share one directory and one server, each
+with a database of its own.
+"""
+
+import atexit
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import uuid
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.request import Request, urlopen
+
+from sinks.store import Store, open_store
+from tests.support.clickhouse_http import Fault
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+@cache
+def embedded_path() -> Path:
+    """The directory of this process's embedded engine; removed at exit."""
+    path = Path(tempfile.mkdtemp(prefix="switchboard-clickhouse-"))
+    atexit.register(shutil.rmtree, path, ignore_errors=True)
+    return path
+
+
+def unused_database() -> str:
+    """A database name that nobody else uses."""
+    return f"test_{uuid.uuid4().hex}"
+
+
+class ClickHouseServer:
+    """A process that speaks ClickHouse's HTTP interface and fails on order."""
+
+    def __init__(self, path: Path, *, user: str = "", password: str = "") -> None:
+        command = [sys.executable, "-m", "tests.support.clickhouse_http", "--path", str(path)]
+        command += ["--user", user, "--password", password]
+        self._process = subprocess.Popen(
+            command, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"the test server ended with {self._process.wait(10)}")
+        ports = json.loads(line)
+        self.url = f"http://127.0.0.1:{ports['port']}"
+        self._control = f"http://127.0.0.1:{ports['control']}"
+
+    def open(self, database: str, *, user: str = "", password: str = "") -> Store:
+        """A store on a database of this server."""
+        return open_store(self.url, database=database, user=user, password=password)
+
+    def fault(self, fault: Fault) -> None:
+        """Set a fault; see `Fault`."""
+        self._post("/fault", asdict(fault))
+
+    def refuse(self) -> None:
+        """Refuse connections, and cut those that are open."""
+        self._post("/refuse")
+
+    def clear(self) -> None:
+        """Take back all faults; accept connections."""
+        self._post("/clear")
+
+    def inserts(self) -> dict[str, int]:
+        """Inserts applied so far, by table."""
+        counts: dict[str, int] = self._post("/inserts")
+        return counts
+
+    def _post(self, path: str, body: object = None) -> dict[str, int]:
+        request = Request(self._control + path, data=json.dumps(body).encode())  # noqa: S310
+        with urlopen(request, timeout=30) as answer:  # noqa: S310
+            parsed: dict[str, int] = json.load(answer)
+        return parsed
+
+    def close(self) -> None:
+        """End the process."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(20)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
