@@ -205,7 +205,7 @@ def _customer_transferred(line: Line) -> list[_Fact]:
     return [_Fact("transfer.completed", line.at, completed)]
 
 
-_CALL_EVENTS: Final[dict[str, Callable[[Line], list[_Fact]]]] = {
+CALL_EVENTS: Final[dict[str, Callable[[Line], list[_Fact]]]] = {
     "ENTERQUEUE": _enter_queue,
     "CONNECT": _connect,
     "ABANDON": _abandon,
@@ -229,7 +229,7 @@ _CALL_EVENTS: Final[dict[str, Callable[[Line], list[_Fact]]]] = {
     "OUTNOANSWER": lambda line: _not_reached(line, "system", "no_answer"),
 }
 
-_AGENT_EVENTS: Final[dict[str, Callable[[Line], list[_Fact]]]] = {
+AGENT_EVENTS: Final[dict[str, Callable[[Line], list[_Fact]]]] = {
     "ADDMEMBER": _add_member,
     "REMOVEMEMBER": lambda line: [_state(line, "offline", queue=line.somewhere())],
     "AGENTLOGIN": lambda line: [_state(line, "available")],
@@ -258,8 +258,8 @@ def events_of_line(
         return Unreadable(str(refusal))
     if parsed is None:
         return Skipped("(empty line)")
-    is_call = parsed.name in _CALL_EVENTS
-    reader = _CALL_EVENTS.get(parsed.name) or _AGENT_EVENTS.get(parsed.name)
+    is_call = parsed.name in CALL_EVENTS
+    reader = CALL_EVENTS.get(parsed.name) or AGENT_EVENTS.get(parsed.name)
     if reader is None:
         return Skipped(parsed.name)
     try:
