@@ -23,7 +23,7 @@ def _agent(
     events: tuple[str, ...] = _CONTACT,
 ) -> Kpi:
     return Kpi(
-        id=f"agent.{name}",
+        id=f"agent_{name}",
         unit=unit,
         expression=expression,
         title=title,

@@ -5,10 +5,10 @@ are counted is in `counts.py`, what is made of the counts in the catalogue. Dura
 milliseconds, instants UTC.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Final
 
+from schemas.settings import Settings
 from schemas.topics import CHANNEL_OF
 
 DIMENSIONS: Final = ("queue", "channel", "direction")
@@ -18,42 +18,19 @@ WATERMARK_AT: Final = "(SELECT watermark_at FROM watermark)"
 LATEST_EVENT_AT: Final = "(SELECT latest_event_at FROM watermark)"
 
 
-@dataclass(frozen=True)
-class Rules:
-    """Settings that views are rendered with.
-
-    `idle_seconds`: a source partition that is silent for that long, by broker time, no longer holds
-    the watermark back. `silence_horizon_seconds`: by channel, when an open interaction is presumed
-    lost. Target, short-abandon limit and preset are those of queues without settings of their own.
-    """
-
-    idle_seconds: float = 60.0
-    silence_horizon_seconds: Mapping[str, float] = field(
-        default_factory=lambda: {
-            "call": 7_200.0,
-            "chat": 43_200.0,
-            "email": 2_592_000.0,
-            "social": 604_800.0,
-        }
-    )
-    target_seconds: float = 20.0
-    short_abandon_seconds: float = 5.0
-    service_level_preset: str = "offered"
-
-
 def milliseconds(seconds: float) -> int:
     """Seconds as whole milliseconds."""
     return round(seconds * 1000)
 
 
-def watermark(rules: Rules) -> str:
+def watermark(settings: Settings) -> str:
     """One row: how far event time has come over all source partitions of interactions.
 
     Measured on the log alone: a partition is idle when its last record is older, by broker time,
     than the newest record of all partitions. Only the newest incarnation of a topic counts.
     """
     topics = ", ".join(f"'{topic}'" for topic in CHANNEL_OF)
-    idle_ms = milliseconds(rules.idle_seconds)
+    idle_ms = milliseconds(settings.processing.idle_partition_seconds)
     return f"""
 SELECT
   minIf(event_time_at - toIntervalMillisecond(lateness_ms), active) AS watermark_at,
@@ -137,9 +114,9 @@ def setting(column: str, default: str) -> str:
     return f"multiIf(s.found = 1, s.{column}, d.found = 1, d.{column}, {default})"
 
 
-def silent_past_horizon(rules: Rules) -> str:
+def silent_past_horizon(settings: Settings) -> str:
     """Whether the interaction of a visit row has been silent past its channel's horizon."""
-    by_channel = rules.silence_horizon_seconds
+    by_channel = settings.processing.horizon_seconds.model_dump()
     channels = ", ".join(f"'{channel}'" for channel in by_channel)
     horizons = ", ".join(f"toInt64({milliseconds(h)})" for h in by_channel.values())
     horizon = f"transform(toString(channel), [{channels}], [{horizons}], toInt64(0))"

@@ -10,6 +10,7 @@ between presets: a service level is never shown without its preset's name.
 from dataclasses import dataclass
 from typing import Final
 
+from schemas.queues import Preset as PresetId
 from sinks.kpis.definition import Kpi, ratio
 from sinks.kpis.volumes import FLOWED_OUT
 
@@ -21,7 +22,7 @@ class Preset:
     `answered_once_ended` counts an answered contact when its conversation is over, not at once.
     """
 
-    id: str
+    id: PresetId
     title: str
     rule: str
     source: str

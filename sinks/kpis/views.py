@@ -16,6 +16,7 @@ that the watermark has passed the interval: late events aside, its numbers will 
 from collections.abc import Sequence
 from typing import Final
 
+from schemas.settings import DEFAULT_QUEUE, Settings
 from sinks.kpis import counts
 from sinks.kpis.buckets import ALIGNED, ROLLING, Buckets
 from sinks.kpis.catalogue import of_grain
@@ -24,8 +25,6 @@ from sinks.kpis.rows_sql import (
     DIMENSIONS,
     LATEST_EVENT_AT,
     WATERMARK_AT,
-    Rules,
-    milliseconds,
     setting,
     silent_past_horizon,
     split_dimensions,
@@ -41,17 +40,21 @@ _COHORT: Final = "{cohort:String}"
 _VISIT_AT: Final = f"if({_COHORT} = 'ended', v.ended_at, v.entered_at)"
 
 
-def views(rules: Rules | None = None) -> list[tuple[str, str]]:
-    """All views as (name, SELECT), each after those that it reads."""
-    rules = rules or Rules()
+def views(settings: Settings | None = None) -> list[tuple[str, str]]:
+    """All views as (name, SELECT), each after those that it reads.
+
+    Of the settings they hold the idle time and the silence horizons of partitions and channels, and
+    the thresholds of queues of tenants that have none in `queue_settings`.
+    """
+    settings = settings or Settings()
     return [
-        ("watermark", watermark(rules)),
+        ("watermark", watermark(settings)),
         ("queue_visits", _queue_visits()),
         ("kpi_panes_current", _panes_current()),
-        ("kpi_interval", _kpis(_pane_rows(rules), ALIGNED)),
-        ("kpi_rolling", _kpis(_pane_rows(rules), ROLLING)),
-        ("kpi_exact", _kpis(_visit_rows(rules), ALIGNED)),
-        ("service_level", _service_level(rules)),
+        ("kpi_interval", _kpis(_pane_rows(settings), ALIGNED)),
+        ("kpi_rolling", _kpis(_pane_rows(settings), ROLLING)),
+        ("kpi_exact", _kpis(_visit_rows(settings), ALIGNED)),
+        ("service_level", _service_level(settings)),
         ("callers", _callers()),
         ("fcr", _fcr()),
         ("agent_interval", _agents()),
@@ -91,9 +94,11 @@ FROM
 )"""
 
 
-def _thresholds(rules: Rules, asked: bool) -> str:
-    target = setting("target_ms", f"toInt64({milliseconds(rules.target_seconds)})")
-    short = setting("short_abandon_ms", f"toInt64({milliseconds(rules.short_abandon_seconds)})")
+def _thresholds(settings: Settings, asked: bool) -> str:
+    target = setting("target_ms", f"toInt64({settings.queue(DEFAULT_QUEUE).target_ms})")
+    short = setting(
+        "short_abandon_ms", f"toInt64({settings.queue(DEFAULT_QUEUE).short_abandon_ms})"
+    )
     if asked:
         target, short = (
             f"if(isNull({{{name}:Nullable(Float64)}}), {own},"
@@ -103,32 +108,32 @@ def _thresholds(rules: Rules, asked: bool) -> str:
     return f"{target} AS applied_target_ms,\n  {short} AS applied_short_ms"
 
 
-def _visit_source(rules: Rules) -> str:
+def _visit_source(settings: Settings) -> str:
     """Visits as `v` beside settings, of the cohort asked for."""
-    silent = f"{silent_past_horizon(rules)} AS silent_past_horizon"
+    silent = f"{silent_past_horizon(settings)} AS silent_past_horizon"
     return with_settings(f"(SELECT *, {silent} FROM ({visits()}))", "v")
 
 
-def _visit_rows(rules: Rules) -> str:
+def _visit_rows(settings: Settings) -> str:
     return f"""
 SELECT
   v.tenant AS tenant,
   {split_dimensions("v")},
   assumeNotNull({_VISIT_AT}) AS at,
-  {_thresholds(rules, asked=True)},
+  {_thresholds(settings, asked=True)},
   {counts.of_visits()}
-FROM {_visit_source(rules)}
+FROM {_visit_source(settings)}
 WHERE {_VISIT_AT} IS NOT NULL"""
 
 
-def _pane_rows(rules: Rules) -> str:
+def _pane_rows(settings: Settings) -> str:
     """Panes, and beside them from visits what panes cannot hold, put into panes likewise."""
     return f"""
 SELECT
   p.tenant AS tenant,
   {split_dimensions("p")},
   toDateTime64(p.pane_at, 3, 'UTC') AS at,
-  {_thresholds(rules, asked=False)},
+  {_thresholds(settings, asked=False)},
   {counts.of_panes()}
 FROM {with_settings("(SELECT * FROM kpi_panes FINAL)", "p")}
 WHERE p.cohort = {_COHORT}
@@ -138,9 +143,9 @@ SELECT
   {split_dimensions("v")},
   toDateTime64(toStartOfInterval(assumeNotNull({_VISIT_AT}), toIntervalSecond({PANE_SECONDS})),
     3, 'UTC') AS at,
-  {_thresholds(rules, asked=False)},
+  {_thresholds(settings, asked=False)},
   {counts.of_visits_beside_panes()}
-FROM {_visit_source(rules)}
+FROM {_visit_source(settings)}
 WHERE {_VISIT_AT} IS NOT NULL"""
 
 
@@ -197,10 +202,10 @@ def call(view: str, parameters: Sequence[tuple[str, str]]) -> str:
     return f"{view}({given})"
 
 
-def _service_level(rules: Rules) -> str:
+def _service_level(settings: Settings) -> str:
     """Long form of `kpi_interval`: one row a preset."""
     pairs = ", ".join(f"('{p.id}', v.service_level_ratio_{p.id})" for p in PRESETS)
-    own = setting("service_level_preset", f"'{rules.service_level_preset}'")
+    own = setting("service_level_preset", f"'{settings.queue(DEFAULT_QUEUE).service_level_preset}'")
     return f"""
 SELECT
   v.tenant AS tenant, v.queue AS queue, v.channel AS channel, v.direction AS direction,
