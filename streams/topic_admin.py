@@ -9,13 +9,15 @@ import contextlib
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Self
 
+from aiokafka.helpers import create_ssl_context
 from kafka import TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, OffsetSpec
 from kafka.errors import KafkaError, SaslAuthenticationFailedError, for_code
 
 from schemas.events import MAX_EVENT_BYTES
+from schemas.sections import BrokerSettings
 from schemas.topics import (
     DERIVED_TOPICS,
     EVENTS_DEAD_LETTER,
@@ -26,6 +28,7 @@ from schemas.topics import (
 CLIENT_ID: Final = "switchboard-admin"
 DEFAULT_TIMEOUT_SECONDS: Final = 15.0
 DAY_MS: Final = 86_400_000
+FOR_EVER: Final = -1
 NO_TOPIC_ID: Final = ("", "00000000-0000-0000-0000-000000000000")
 
 MAX_SOURCE_MESSAGE_BYTES: Final = 16 * MAX_EVENT_BYTES
@@ -52,6 +55,18 @@ class Security:
     password: str | None = field(default=None, repr=False)
     ca_file: str | None = None
 
+    @classmethod
+    def of(cls, broker: BrokerSettings) -> Self:
+        """Return what the settings say."""
+        password = broker.password
+        return cls(
+            protocol=broker.protocol,
+            mechanism=broker.mechanism,
+            username=broker.username,
+            password=None if password is None else password.get_secret_value(),
+            ca_file=broker.ca_file,
+        )
+
     def options(self) -> dict[str, Any]:
         """Return the keyword arguments that kafka-python's clients take."""
         return {
@@ -61,6 +76,13 @@ class Security:
             "sasl_plain_password": self.password,
             "ssl_cafile": self.ca_file,
         }
+
+    def producer_options(self) -> dict[str, Any]:
+        """Return the keyword arguments that aiokafka's producer takes."""
+        options = {k: v for k, v in self.options().items() if v is not None and k != "ssl_cafile"}
+        if "SSL" in self.protocol:
+            options["ssl_context"] = create_ssl_context(cafile=self.ca_file)
+        return options
 
 
 PLAINTEXT: Final = Security()
@@ -114,26 +136,18 @@ class TopicsMissingError(TopicAdminError):
         )
 
 
-def topic_specs(
-    *, partitions: int, replication: int = 1, retention_days: float = 7
-) -> tuple[TopicSpec, ...]:
+def topic_specs(broker: BrokerSettings) -> tuple[TopicSpec, ...]:
     """Return the specification of every topic of Switchboard, source topics first.
-
-    Args:
-        partitions: of each topic; the number of workers that can share it.
-        replication: copies of each partition, at most the number of brokers.
-        retention_days: how long records are kept; a checkpoint older than that cannot be resumed
-            without loss. Negative keeps them for ever.
 
     No topic is compacted: a derived record's key is what it is partitioned by (a queue, an
     identifier), many records share it, and compaction would keep only the last of them.
     """
-    retention_ms = str(-1 if retention_days < 0 else round(retention_days * DAY_MS))
+    retention_ms = str(round(broker.retention_days * DAY_MS) or FOR_EVER)
     common = {
         "cleanup.policy": "delete",
         "retention.ms": retention_ms,
         # acks=all means something only if more than one copy must be in sync; one may be away.
-        "min.insync.replicas": str(max(1, replication - 1)),
+        "min.insync.replicas": str(max(1, broker.replication - 1)),
     }
     # Clock skew and idle partitions are judged by the broker's clock, never by a producer's.
     source = {
@@ -146,7 +160,7 @@ def topic_specs(
         IDENTITY_LINKS: {"retention.ms": "-1"},
     }
     return tuple(
-        TopicSpec(name, partitions, replication, common | extra)
+        TopicSpec(name, broker.partitions, broker.replication, common | extra)
         for name, extra in (
             *((name, source) for name in SOURCE_TOPICS),
             *((name, special.get(name, {})) for name in DERIVED_TOPICS),
@@ -287,14 +301,21 @@ def _differences(admin: Any, specs: Sequence[TopicSpec]) -> dict[str, tuple[Diff
     for spec in specs:
         partitions = described[spec.name]["partitions"]
         replication = min(len(partition["replica_nodes"]) for partition in partitions)
-        pairs = [
-            ("partitions", str(spec.partitions), str(len(partitions))),
-            ("replication", str(spec.replication), str(replication)),
-        ]
-        configs = reported.get(spec.name, {})
-        pairs += [(key, value, configs[key]["value"]) for key, value in spec.config.items()
-                  if key in configs]  # fmt: skip
-        differences[spec.name] = tuple(Difference(*pair) for pair in pairs if pair[1] != pair[2])
+        wanted = {
+            "partitions": str(spec.partitions),
+            "replication": str(spec.replication),
+            **spec.config,
+        }
+        found = {
+            "partitions": str(len(partitions)),
+            "replication": str(replication),
+            **{key: entry["value"] for key, entry in reported.get(spec.name, {}).items()},
+        }
+        differences[spec.name] = tuple(
+            Difference(setting, value, found[setting])
+            for setting, value in wanted.items()
+            if found.get(setting, value) != value
+        )
     return differences
 
 

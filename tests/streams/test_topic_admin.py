@@ -4,6 +4,7 @@ import pytest
 from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient
 
+from schemas.sections import BrokerSettings
 from schemas.topics import DERIVED_TOPICS, EVENTS_CALL, EVENTS_DEAD_LETTER, SOURCE_TOPICS
 from streams.child_process import free_port
 from streams.topic_admin import (
@@ -34,7 +35,7 @@ def test_creating_twice_creates_once(broker: str, topic: str) -> None:
 
 
 def test_all_topics_of_switchboard_can_be_made(broker: str) -> None:
-    specs = topic_specs(partitions=2)
+    specs = topic_specs(BrokerSettings(partitions=2))
     assert {spec.name for spec in specs} == {*SOURCE_TOPICS, *DERIVED_TOPICS}
     create_topics(broker, specs)
     assert [result.outcome for result in create_topics(broker, specs)] == ["exists"] * len(specs)
@@ -119,7 +120,7 @@ def test_a_password_is_never_shown() -> None:
 
 
 def test_a_dead_letter_has_room_for_the_largest_source_record() -> None:
-    configs = {spec.name: spec.config for spec in topic_specs(partitions=1)}
+    configs = {spec.name: spec.config for spec in topic_specs(BrokerSettings(partitions=1))}
     largest = max(int(configs[name]["max.message.bytes"]) for name in SOURCE_TOPICS)
     assert largest == MAX_SOURCE_MESSAGE_BYTES
     assert int(configs[EVENTS_DEAD_LETTER]["max.message.bytes"]) > largest
@@ -127,11 +128,12 @@ def test_a_dead_letter_has_room_for_the_largest_source_record() -> None:
 
 @pytest.mark.parametrize(("replication", "in_sync"), [(1, "1"), (2, "1"), (3, "2")])
 def test_one_copy_may_be_away(replication: int, in_sync: str) -> None:
-    for spec in topic_specs(partitions=1, replication=replication):
+    for spec in topic_specs(BrokerSettings(partitions=1, replication=replication)):
         assert spec.config["min.insync.replicas"] == in_sync
 
 
 def test_negative_retention_is_for_ever() -> None:
-    assert {s.config["retention.ms"] for s in topic_specs(partitions=1, retention_days=-1)} == {
-        "-1"
-    }
+    assert {
+        s.config["retention.ms"]
+        for s in topic_specs(BrokerSettings(partitions=1, retention_days=0))
+    } == {"-1"}

@@ -1,0 +1,99 @@
+"""`switchboard ingest`: only the source. A file's events onto the broker."""
+
+import asyncio
+import logging
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from gateway.asterisk_queue_log import DEFAULT_SOURCE
+from gateway.bookmark import Bookmark
+from gateway.ingest import IngestReport, ingest
+from gateway.publish import Publisher
+from schemas.settings import Settings
+from streams.cli.options import (
+    ConfigOption,
+    DataOption,
+    TenantOption,
+    VerboseOption,
+    err,
+    log_to_stderr,
+    out,
+    settings_of,
+)
+from streams.cli.process import TOPICS
+from streams.topic_admin import Security, topic_logs
+
+app = typer.Typer(no_args_is_help=True, help="Publish a source's events to the broker.")
+
+
+@app.command("asterisk-queue-log")
+def asterisk_queue_log(
+    file: Annotated[Path, typer.Argument(help="Asterisk's queue_log.", show_default=False)],
+    follow: Annotated[
+        bool, typer.Option(help="Go on as the file grows, through rotations, until stopped.")
+    ] = False,
+    source: Annotated[
+        str, typer.Option(help="Name of the exchange the file is from.")
+    ] = DEFAULT_SOURCE,
+    broker: Annotated[
+        str | None,
+        typer.Option(help="host:port of the broker, where it is not the configured one."),
+    ] = None,
+    config: ConfigOption = None,
+    data: DataOption = None,
+    tenant: TenantOption = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """Publish the events of an Asterisk queue_log, from where the last run ended.
+
+    What the broker has acknowledged is remembered below `--data`; after a crash some events may be
+    published again, under the same ids, and change nothing.
+    """
+    log_to_stderr(verbose, level=logging.INFO)
+    more = {} if broker is None else {"broker": {"url": broker}}
+    settings = settings_of(config, data, tenant, **more)
+    if settings.broker.embedded:
+        raise typer.BadParameter(
+            "there is no broker to publish to: the embedded one belongs to `switchboard run`, which"
+            " prints its address. Give that address, or configure broker.url.",
+            param_hint="--broker",
+        )
+    report = asyncio.run(_ingest(file, source, settings, follow=follow))
+    out.print(f"{report.lines} lines, {report.events} events published")
+    if report.unreadable_count:
+        err.print(f"{report.unreadable_count} lines could not be read:")
+        for path, line, reason in report.unreadable:
+            err.print(f"{path}:{line}: {reason}", markup=False)
+
+
+async def _ingest(file: Path, source: str, settings: Settings, *, follow: bool) -> IngestReport:
+    security = Security.of(settings.broker)
+    bookmark = Bookmark(
+        settings.data_dir / "bookmarks",
+        file,
+        tenant=settings.tenant,
+        source=source,
+        logs=topic_logs(settings.broker.url, TOPICS, security=security),
+    )
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    columns = SpinnerColumn(), TextColumn("{task.completed} events"), TimeElapsedColumn()
+    with Progress(*columns, console=err, transient=True) as progress:
+        task = progress.add_task("", total=None)
+        async with Publisher(settings.broker.url, options=security.producer_options()) as publisher:
+            return await ingest(
+                file,
+                publisher,
+                tenant=settings.tenant,
+                source=source,
+                bookmark=bookmark,
+                follow=follow,
+                stop=stop,
+                progress=lambda report: progress.update(task, completed=report.events),
+            )

@@ -1,0 +1,67 @@
+"""Options that several commands share, and the settings that come of them."""
+
+import logging
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+
+from schemas.settings import Settings, load_settings
+
+
+class Format(StrEnum):
+    """How results are printed."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        envvar="SWITCHBOARD_CONFIG",
+        help="Configuration file (TOML); without it `switchboard.toml` here, if there is one.",
+    ),
+]
+DataOption = Annotated[
+    Path | None,
+    typer.Option("--data", help="Directory for everything kept on this machine [default: data]."),
+]
+TenantOption = Annotated[
+    str | None, typer.Option("--tenant", help="Tenant whose contacts these are.")
+]
+FormatOption = Annotated[Format, typer.Option("--format", help="`table` to read, `json` to pipe.")]
+VerboseOption = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Show what happens inside, on standard error.")
+]
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+def settings_of(
+    config: Path | None, data: Path | None = None, tenant: str | None = None, **more: Any
+) -> Settings:
+    """The settings of a command: file, environment, then its options."""
+    overrides: dict[str, Any] = dict(more)
+    if data is not None:
+        overrides["data_dir"] = str(data)
+    if tenant is not None:
+        overrides["tenant"] = tenant
+    return load_settings(config, overrides)
+
+
+def log_to_stderr(verbose: bool, *, level: int = logging.WARNING) -> None:
+    """Send the program's own log, and the worst of its libraries', to standard error."""
+    handler = RichHandler(console=err, show_path=False, log_time_format="%H:%M:%S")
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], format="%(message)s", force=True)
+    own = logging.DEBUG if verbose else level
+    for name in ("streams", "sinks", "gateway", "schemas"):
+        logging.getLogger(name).setLevel(own)
+    # Both report as errors what a rebalance or a shutdown does every time.
+    for name in ("faust", "mode", "aiokafka", "kafka"):
+        logging.getLogger(name).setLevel(logging.WARNING if verbose else logging.CRITICAL)

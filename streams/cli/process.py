@@ -1,0 +1,174 @@
+"""`switchboard process`: one shot. A file in, results in the store, and nothing left running."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from faust.types import TP
+from rich.progress import Progress
+
+from gateway.bookmark import Bookmark
+from gateway.ingest import IngestReport, ingest
+from gateway.publish import Publisher
+from gateway.tail import Position
+from schemas.settings import Settings
+from schemas.topics import EVENTS_AGENT, EVENTS_CALL
+from sinks.metrics import Metrics
+from sinks.store import Store
+from streams.app import Pipeline
+from streams.cli.options import (
+    ConfigOption,
+    DataOption,
+    Format,
+    FormatOption,
+    TenantOption,
+    VerboseOption,
+    err,
+    log_to_stderr,
+    out,
+    settings_of,
+)
+from streams.cli.summary import print_summary
+from streams.parts import create_all_topics, migrate_all, opened_broker, opened_store
+from streams.topic_admin import Security, end_offsets
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Read a file, process all of it, print a summary. Nothing keeps running.",
+)
+
+TOPICS: Final = (EVENTS_CALL, EVENTS_AGENT)
+SETTLED: Final = {"settled": "in the store"}
+"""What a bookmark of this command is bound to: not to a broker's log, but to stored results."""
+
+
+class _SettledBookmark(Bookmark):
+    """Moves when results are stored, not when events are published: the embedded broker forgets."""
+
+    reached: Position | None = None
+
+    def save(self, position: Position) -> None:
+        """Remember how far publishing is."""
+        self.reached = position
+
+    def settle(self) -> None:
+        """Everything published is stored: write it down."""
+        if self.reached is not None:
+            super().save(self.reached)
+
+
+@app.command("asterisk-queue-log")
+def asterisk_queue_log(
+    file: Annotated[Path, typer.Argument(help="Asterisk's queue_log.", show_default=False)],
+    source: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of the exchange the file is from [default: asterisk/FILENAME]. Files of one"
+            " exchange are read under one name, oldest first."
+        ),
+    ] = None,
+    config: ConfigOption = None,
+    data: DataOption = None,
+    tenant: TenantOption = None,
+    output: FormatOption = Format.TABLE,
+    verbose: VerboseOption = False,
+) -> None:
+    """Process an Asterisk queue_log from where the last run ended, and print a line per queue.
+
+    Running it again changes nothing; after the file has grown it reads what is new.
+    """
+    log_to_stderr(verbose)
+    settings = settings_of(config, data, tenant)
+    name = source or f"asterisk/{file.name}"
+    with opened_store(settings) as store, Progress(console=err, transient=True) as progress:
+        steps = _Steps(progress)
+        steps.begin("Preparing the store")
+        migrate_all(store, settings)
+        report = asyncio.run(_process(file, name, settings, store, steps))
+        steps.end()
+        for path, line, reason in report.unreadable:
+            err.print(f"{path}:{line}: not read: {reason}", markup=False)
+        print_summary(out, store, settings, report, output)
+
+
+class _Steps:
+    """What is being done, for whoever waits."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._task = progress.add_task("", total=None)
+
+    def begin(self, what: str, total: int | None = None) -> Callable[[int], None]:
+        """Show `what`; the function returned shows how far it is."""
+        self._progress.reset(self._task, description=what, total=total)
+        return lambda done: self._progress.update(self._task, completed=done)
+
+    def end(self) -> None:
+        """Show nothing any more."""
+        self._progress.update(self._task, visible=False)
+
+
+async def _process(
+    file: Path, source: str, settings: Settings, store: Store, steps: _Steps
+) -> IngestReport:
+    """Publish the file's events to a broker and run the worker until all are stored."""
+    steps.begin("Starting the broker")
+    with opened_broker(settings) as bootstrap:
+        security = Security.of(settings.broker)
+        if settings.broker.embedded:
+            create_all_topics(settings, bootstrap, security)
+        bookmark = _SettledBookmark(
+            settings.data_dir / "bookmarks",
+            file,
+            tenant=settings.tenant,
+            source=source,
+            logs=SETTLED,
+        )
+        shown = steps.begin("Publishing events")
+        async with Publisher(bootstrap) as publisher:
+            report = await ingest(
+                file,
+                publisher,
+                tenant=settings.tenant,
+                source=source,
+                bookmark=bookmark,
+                progress=lambda so_far: shown(so_far.events),
+            )
+        if report.events:
+            # A file is complete: whatever its disorder, no event of it is late.
+            patient = _with_lateness(settings, report.greatest_disorder_seconds)
+            ends = end_offsets(bootstrap, TOPICS, security=security)
+            await _run_until(
+                patient, bootstrap, store, {TP(*at): n for at, n in ends.items()}, steps
+            )
+        bookmark.settle()
+    return report
+
+
+def _with_lateness(settings: Settings, seconds: float) -> Settings:
+    processing = settings.processing
+    lateness = max(processing.lateness_seconds, seconds)
+    patient = processing.model_copy(update={"lateness_seconds": lateness})
+    return settings.model_copy(update={"processing": patient})
+
+
+async def _run_until(
+    settings: Settings, bootstrap: str, store: Store, ends: dict[TP, int], steps: _Steps
+) -> None:
+    """Run the worker until checkpoints cover everything before `ends`."""
+    shown = steps.begin("Processing events", sum(ends.values()))
+    pipeline = Pipeline(settings, bootstrap, store, Metrics())
+    await pipeline.start()
+    try:
+        while not pipeline.worker.covers(ends):
+            shown(sum(pipeline.worker.applied().values()))
+            if pipeline.worker.has_applied(ends):
+                await pipeline.worker.settle()
+            else:
+                await asyncio.wait([pipeline.failed], timeout=0.05)
+            if pipeline.failed.done():
+                pipeline.failed.result()
+    finally:
+        await pipeline.stop()

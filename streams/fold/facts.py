@@ -1,0 +1,158 @@
+"""Facts: what is kept of an event in an interaction's state. Pure.
+
+A fact is a plain tuple, because an interaction holds many and they are compared, sorted and
+serialised all the time:
+
+    (at_ms, rank, key, kind, queue, agent, measured_ms, detail)
+
+`at_ms` is the event time, `rank` puts facts of one instant into causal order (many sources have a
+clock of one second), `key` is a 64-bit hash of `(source, id)`: facts are a set under it. Equal
+`(at, rank)` are ordered by key, so any order of arrival sorts alike. `measured_ms` is the duration
+that the source itself measured, or `UNMEASURED`. `detail` is what only this kind has.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import xxhash
+
+from streams.fold.customers import identifier_texts
+
+Fact = tuple[int, int, int, int, str, str, int, Any]
+_Parts = tuple[int, int, str, str, int, Any]
+"""rank, kind, queue, agent, measured_ms, detail"""
+
+UNMEASURED: Final = -1
+
+(
+    STARTED,
+    IVR,
+    ENTERED,
+    OFFERED,
+    MISSED,
+    EXITED,
+    CONNECTED,
+    HOLD_STARTED,
+    HOLD_ENDED,
+    MESSAGE,
+    TRANSFER_STARTED,
+    TRANSFERRED,
+    ENDED,
+    WRAPUP_STARTED,
+    WRAPUP_ENDED,
+    CALLBACK,
+    OTHER,
+) = range(17)
+
+BEGINNINGS: Final = frozenset({STARTED, IVR, ENTERED, EXITED, CONNECTED, MESSAGE, CALLBACK})
+"""Kinds that say enough for an interaction to have a row.
+
+The others (a survey, a recording, the end) may come long after an interaction was let go; a row
+made of them alone would hide the full one.
+"""
+
+
+def ms_of(seconds: float | None) -> int:
+    """Whole milliseconds of a measured duration; `UNMEASURED` for none."""
+    return UNMEASURED if seconds is None else round(seconds * 1000)
+
+
+def key_of(source: str, event_id: str) -> int:
+    """The 64-bit key of an event's identity."""
+    return xxhash.xxh3_64_intdigest(f"{source}\x00{event_id}")
+
+
+def _started(d: Any) -> _Parts:
+    detail = (
+        d.direction,
+        d.purpose,
+        d.language,
+        d.site,
+        d.linked_to,
+        d.customer.name,
+        identifier_texts(d.customer.identifiers),
+    )
+    return (0, STARTED, "", d.agent, UNMEASURED, detail)
+
+
+def _entered(d: Any) -> _Parts:
+    customer = d.customer
+    detail = (d.language, customer.name, identifier_texts(customer.identifiers))
+    return (2, ENTERED, d.queue, "", UNMEASURED, detail)
+
+
+def _exited(d: Any) -> _Parts:
+    # Of two exits of one queue in one second, the answered one is the later visit's.
+    rank = 6 if d.reason == "answered" else 5
+    return (rank, EXITED, d.queue, "", ms_of(d.wait_seconds), d.reason)
+
+
+def _connected(d: Any) -> _Parts:
+    return (7, CONNECTED, d.queue, d.agent, ms_of(d.wait_seconds), ms_of(d.ring_seconds))
+
+
+def _ended(d: Any) -> _Parts:
+    detail = (d.by, d.disposition, d.resolved, d.topic)
+    return (12, ENDED, d.queue, d.agent, ms_of(d.talk_seconds), detail)
+
+
+def _message(from_customer: bool) -> Callable[[Any], _Parts]:
+    def parts(d: Any) -> _Parts:
+        author = "customer" if from_customer else d.author
+        return (9, MESSAGE, "", d.agent, UNMEASURED, (author, d.public, d.automatic))
+
+    return parts
+
+
+def _callback(step: str) -> Callable[[Any], _Parts]:
+    return lambda d: (3, CALLBACK, d.queue, d.agent, UNMEASURED, step)
+
+
+def _other(d: Any) -> _Parts:
+    return (15, OTHER, "", "", UNMEASURED, None)
+
+
+FACT_PARTS: Final[dict[str, Callable[[Any], _Parts]]] = {
+    "interaction.started": _started,
+    "interaction.ended": _ended,
+    "ivr.entered": lambda d: (1, IVR, "", "", UNMEASURED, None),
+    "ivr.exited": lambda d: (1, IVR, "", "", UNMEASURED, d.outcome),
+    "queue.entered": _entered,
+    "queue.exited": _exited,
+    "agent.offered": lambda d: (3, OFFERED, d.queue, d.agent, UNMEASURED, None),
+    "agent.missed": lambda d: (4, MISSED, d.queue, d.agent, ms_of(d.ring_seconds), None),
+    "agent.connected": _connected,
+    "hold.started": lambda d: (8, HOLD_STARTED, d.queue, d.agent, UNMEASURED, None),
+    "hold.ended": lambda d: (9, HOLD_ENDED, d.queue, d.agent, ms_of(d.hold_seconds), None),
+    "transfer.started": lambda d: (10, TRANSFER_STARTED, d.queue, d.agent, UNMEASURED, d.kind),
+    "transfer.completed": lambda d: (
+        11,
+        TRANSFERRED,
+        d.queue,
+        d.agent,
+        ms_of(d.talk_seconds),
+        (d.kind, d.target),
+    ),
+    "wrapup.started": lambda d: (13, WRAPUP_STARTED, d.queue, d.agent, UNMEASURED, None),
+    "wrapup.ended": lambda d: (14, WRAPUP_ENDED, d.queue, d.agent, ms_of(d.wrapup_seconds), None),
+    "message.received": _message(from_customer=True),
+    "message.sent": _message(from_customer=False),
+    "callback.requested": _callback("requested"),
+    "callback.attempted": _callback("attempted"),
+    "callback.connected": _callback("connected"),
+    "callback.failed": _callback("failed"),
+    "ticket.status_changed": _other,
+    "recording.started": _other,
+    "recording.paused": _other,
+    "recording.resumed": _other,
+    "recording.stopped": _other,
+    "quality.measured": _other,
+    "survey.submitted": _other,
+}
+"""How each event type of an interaction becomes a fact."""
+
+
+def fact_of(event_type: str, data: Any, at_ms: int, key: int) -> Fact:
+    """The fact that an event of an interaction is kept as."""
+    rank, kind, queue, agent, measured, detail = FACT_PARTS[event_type](data)
+    return (at_ms, rank, key, kind, queue, agent, measured, detail)
