@@ -13,7 +13,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	"$$python" -c '$(SUITABLE)' 2>/dev/null && echo "$$python" && break; done)
 
 PIP := $(BIN)/python -m pip --disable-pip-version-check install
-LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --only-binary :all: --no-header --no-emit-index-url
 
 .DEFAULT_GOAL := help
@@ -49,10 +49,15 @@ format: $(DEV) ## Format the code and sort its imports
 bench: $(DEV) ## Measure what an event costs
 	$(BIN)/python -m benchmarks $(ARGS)
 
+# build: what makes the package. server: without the embedded parts. Each later one stands on the
+# earlier ones' versions, so that all agree.
 lock: $(DEV) ## Compile requirements/ anew from pyproject.toml (needs the network)
-	$(LOCK) --upgrade --extra embedded --group build --output-file requirements/runtime.txt
-	$(LOCK) --upgrade --all-extras --group dev --constraint requirements/runtime.txt \
-		--output-file requirements/dev.txt
+	$(LOCK) --upgrade --group pyproject.toml:build --output-file requirements/build.txt
+	$(LOCK) --upgrade pyproject.toml --output-file requirements/server.txt
+	$(LOCK) --upgrade pyproject.toml --extra embedded --constraint requirements/server.txt \
+		--output-file requirements/runtime.txt
+	$(LOCK) --upgrade pyproject.toml --all-extras --group dev --constraint requirements/runtime.txt \
+		--constraint requirements/build.txt --output-file requirements/dev.txt
 
 clean: ## Remove what was built and computed (.venv stays)
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -72,8 +77,8 @@ $(BIN)/python:
 	'$(PYTHON)' -m venv --clear $(VENV)
 
 # The project itself is installed without index and build isolation: its build tools are locked too.
-$(RUNTIME): requirements/runtime.txt pyproject.toml | $(BIN)/python
-	$(PIP) --require-hashes --only-binary :all: -r requirements/runtime.txt
+$(RUNTIME): requirements/build.txt requirements/runtime.txt pyproject.toml | $(BIN)/python
+	$(PIP) --require-hashes --only-binary :all: -r requirements/build.txt -r requirements/runtime.txt
 	$(PIP) --quiet --no-index --no-deps --no-build-isolation --editable .
 	@touch $@
 

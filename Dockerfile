@@ -1,0 +1,40 @@
+# Switchboard's worker and command line, for servers: Kafka and ClickHouse are elsewhere, so the
+# embedded ones are not inside. Locked requirements with hashes; nothing is built from source.
+
+# The Python that the tests run.
+FROM python:3.11.14-slim-bookworm AS base
+
+FROM base AS build
+WORKDIR /src
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+# First what changes seldom: a change of code does not install the requirements again.
+COPY requirements/build.txt requirements/server.txt requirements/
+RUN python -m venv /opt/switchboard \
+    && /opt/switchboard/bin/pip install --require-hashes --only-binary :all: -r requirements/server.txt \
+    && pip install --require-hashes --only-binary :all: -r requirements/build.txt
+COPY pyproject.toml README.md ./
+COPY schemas schemas
+COPY streams streams
+COPY sinks sinks
+COPY gateway gateway
+COPY dashboards dashboards
+RUN pip wheel --no-index --no-deps --no-build-isolation --wheel-dir dist . \
+    && /opt/switchboard/bin/pip install --no-index --no-deps dist/*.whl
+
+FROM base
+LABEL org.opencontainers.image.title="switchboard" \
+      org.opencontainers.image.licenses="Apache-2.0"
+COPY --from=build /opt/switchboard /opt/switchboard
+COPY deploy/healthcheck.py /usr/local/bin/healthcheck.py
+ENV PATH=/opt/switchboard/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
+    SWITCHBOARD_DATA_DIR=/var/lib/switchboard
+# A number, so that an orchestrator can see that it is not root.
+RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin switchboard \
+    && install --directory --owner=switchboard /var/lib/switchboard
+USER 10001:10001
+WORKDIR /var/lib/switchboard
+EXPOSE 8080
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=6 \
+    CMD ["python", "/usr/local/bin/healthcheck.py"]
+ENTRYPOINT ["switchboard"]
+CMD ["run"]
