@@ -48,7 +48,7 @@ DEFAULT_SOURCE: Final = "asterisk/queue_log"
 class Parsed(NamedTuple):
     """A line that says something: its events, at least one."""
 
-    records: tuple[Record, ...]
+    records: list[Record]
 
 
 class Skipped(NamedTuple):
@@ -269,25 +269,19 @@ def events_of_line(
         facts = reader(parsed)
         digest = xxh3_128_hexdigest(line.rstrip(b"\r"), seed=position)
         topic, key = EVENTS_CALL if is_call else EVENTS_AGENT, subject.encode()
-        return Parsed(
-            tuple(
-                Record(
-                    topic,
-                    key,
-                    encode(
-                        fact.type,
-                        id=f"{digest}-{index}",
-                        source=source,
-                        time=datetime.fromtimestamp(fact.at, UTC),
-                        subject=subject,
-                        tenant=tenant,
-                        data=fact.data,
-                    ),
-                    fact.at,
-                )
-                for index, fact in enumerate(facts)
+        records = []
+        for index, (event_type, at, data) in enumerate(facts):
+            value = encode(
+                event_type,
+                id=f"{digest}-{index}",
+                source=source,
+                time=datetime.fromtimestamp(at, UTC),
+                subject=subject,
+                tenant=tenant,
+                data=data,
             )
-        )
+            records.append(Record(topic, key, value, at))
+        return Parsed(records)
     except UnreadableLineError as refusal:
         return Unreadable(str(refusal))
     except ValidationError as error:

@@ -38,6 +38,10 @@ class Publisher:
         idempotent: let the broker drop what a retry repeats, if it can. Where it cannot, a retry
             may repeat events, which keep their ids and so stay harmless.
         compression: None, `gzip`, `lz4`, `snappy` or `zstd`.
+
+    Attributes:
+        ends: by (topic, partition), the offset after the last record of ours that was acknowledged.
+            A worker that has come so far has seen all of them.
     """
 
     def __init__(
@@ -59,6 +63,7 @@ class Publisher:
         }
         self._producer: Any = None
         self._submitting = asyncio.Lock()
+        self.ends: dict[tuple[str, int], int] = {}
 
     async def __aenter__(self) -> Self:
         """Connects.
@@ -108,13 +113,17 @@ class Publisher:
         """
         try:
             async with self._submitting:
-                acknowledgements = await self._submit(records)
-            results = await asyncio.gather(*acknowledgements, return_exceptions=True)
+                batches = await self._submit(records)
+            results = await asyncio.gather(
+                *(acknowledged for _, acknowledged in batches), return_exceptions=True
+            )
         except KafkaError as error:
             raise self._failure(error) from error
-        for result in results:
+        for (count, _), result in zip(batches, results, strict=True):
             if isinstance(result, BaseException):
                 raise self._failure(result) from result
+            place = result.topic, result.partition
+            self.ends[place] = max(self.ends.get(place, 0), result.offset + count)
 
     def _failure(self, error: BaseException) -> PublishError:
         return PublishError(
@@ -124,28 +133,34 @@ class Publisher:
             "missing, `switchboard topics create` makes it."
         )
 
-    async def _submit(self, records: Iterable[Record]) -> "list[asyncio.Future[Any]]":
+    async def _submit(self, records: Iterable[Record]) -> "list[tuple[int, asyncio.Future[Any]]]":
+        """Hands the records to the driver; returns, by batch, their number and what will come."""
         now = time.time_ns() // 1_000_000
         partitions: dict[str, list[int]] = {}
-        batches: dict[tuple[str, int], Any] = {}
-        acknowledgements: list[asyncio.Future[Any]] = []
-        send = self._producer.send_batch
+        filling: dict[tuple[str, int], Any] = {}
+        submitted: list[tuple[int, asyncio.Future[Any]]] = []
         for record in records:
             topic, key, value, _ = record
             known = partitions.get(topic)
             if known is None:
                 known = partitions[topic] = sorted(await self._producer.partitions_for(topic))
-            partition = known[_hash(key) % len(known)]
-            batch = batches.get((topic, partition))
+            place = topic, known[_hash(key) % len(known)]
+            batch = filling.get(place)
             if batch is None:
-                batch = batches[topic, partition] = self._producer.create_batch()
+                batch = filling[place] = self._producer.create_batch()
             if batch.append(timestamp=now, key=key, value=value) is None:
-                acknowledgements.append(await send(batch, topic, partition=partition))
-                batch = batches[topic, partition] = self._producer.create_batch()
+                submitted.append(await self._send(place, batch))
+                batch = filling[place] = self._producer.create_batch()
                 batch.append(timestamp=now, key=key, value=value)  # an empty batch takes any
-        for (topic, partition), batch in batches.items():
-            acknowledgements.append(await send(batch, topic, partition=partition))
-        return acknowledgements
+        for place, batch in filling.items():
+            submitted.append(await self._send(place, batch))
+        return submitted
+
+    async def _send(self, place: tuple[str, int], batch: Any) -> "tuple[int, asyncio.Future[Any]]":
+        topic, partition = place
+        count = batch.record_count()
+        batch.close()  # or the driver may add to it
+        return count, await self._producer.send_batch(batch, topic, partition=partition)
 
 
 async def _started(bootstrap: str, arguments: Mapping[str, Any]) -> Any:
