@@ -1,6 +1,7 @@
 """The decoder: one verdict, two ways to it."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from schemas import authority
-from schemas.decode import Event, Rejected, decode, shortcut, unknown_fields
+from schemas.decode import Event, Rejected, decode, detour, shortcut, unknown_fields
 from schemas.events import EVENT_DATA, MAX_EVENT_BYTES
 from schemas.wire import EVENT_STRUCTS
 from tests.support.events import Document, altered, documents, plain, times, written
@@ -33,8 +34,8 @@ def tidy(document: Document) -> Document:
 
 
 def assert_the_shortcut_agrees(raw: bytes) -> Event | Rejected:
-    quick, verdict = shortcut(raw), authority.read(raw)
-    if quick is not None:
+    verdict = authority.read(raw)
+    for quick in filter(None, (shortcut(raw), detour(raw))):
         assert isinstance(verdict, Event), verdict
         assert quick == verdict
         assert said(quick) == said(verdict)
@@ -228,6 +229,32 @@ def test_events_take_the_shortcut_where_they_are_plain() -> None:
     assert shortcut(PLAIN) is not None
     assert shortcut(json.dumps(plain(), indent=2).encode()) is not None
     assert shortcut(edited(x=1)) is None
+
+
+@pytest.mark.parametrize("way", [shortcut, detour])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        PLAIN.replace(b"}}", b',"queue":"X"}}'),
+        PLAIN.replace(b"}}", b',"x":{"y":1,"y":2}}}'),
+        PLAIN.replace(b"}}", b',"x":' + b"[" * 31 + b"]" * 31 + b"}}"),
+        PLAIN.replace(b"}}", b',"x":' + b"1" * 5000 + b"}}"),
+        PLAIN.replace(b"}}", b',"x":"\\ud800"}}'),
+        PLAIN.replace(b"IT", b"\x7f"),
+        PLAIN.replace(b"2026", b"9999"),
+        PLAIN + b" " * MAX_EVENT_BYTES,
+    ],
+)
+def test_no_way_past_the_models_takes_what_they_refuse(
+    way: Callable[[bytes], Event | None], raw: bytes
+) -> None:
+    assert way(raw) is None
+    assert isinstance(decode(raw), Rejected)
+
+
+def test_events_with_fields_of_their_own_take_the_detour() -> None:
+    assert detour(edited(x=1)) == decode(PLAIN)
+    assert detour(with_data(priority=0, skills=[])) == decode(PLAIN)
 
 
 def test_unknown_fields_are_named_once() -> None:
