@@ -219,6 +219,7 @@ CALL_EVENTS: Final[dict[str, Callable[[Line], list[_Fact]]]] = {
     "ATTENDEDTRANSFER": _attended_transfer,
     "RINGNOANSWER": _missed,
     "RINGCANCELED": _missed,
+    "AGENTDUMP": _missed,  # hung up on the announcement; the caller goes on waiting
     "OUTDIAL": _customer_dialled,
     "OUTANSWER": _customer_answered,
     "OUTTRANSFER": _customer_transferred,

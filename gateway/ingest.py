@@ -123,7 +123,7 @@ async def ingest(
             await _wait(stopped, poll_seconds)
         await flight.land()
     finally:
-        flight.abandon()
+        await flight.abandon()
         tail.close()
     return report
 
@@ -176,10 +176,13 @@ class _Flight:
         while self._chunks:
             await self._land_first()
 
-    def abandon(self) -> None:
-        """Gives up what is still under way, after an error."""
-        while self._chunks:
-            self._chunks.popleft()[0].cancel()
+    async def abandon(self) -> None:
+        """Gives up what is still under way, after an error that says more than theirs would."""
+        tasks = [task for task, _ in self._chunks]
+        self._chunks.clear()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _land_first(self) -> None:
         task, end = self._chunks.popleft()

@@ -142,6 +142,10 @@ def facts(line: str) -> list[tuple[str, str, dict[str, Any]]]:
             [("agent.missed", AT, {"agent": "1128", "queue": "IT", "ring_seconds": 1.25})],
         ),
         (
+            "1.2|IT|Agent/1128|AGENTDUMP|",
+            [("agent.missed", AT, {"agent": "1128", "queue": "IT"})],
+        ),
+        (
             "1.2|NONE|Agent/1127|OUTDIAL|12025550123||0|0",
             [
                 (
