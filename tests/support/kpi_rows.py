@@ -96,7 +96,12 @@ def interaction_row(
 
 
 def pane_rows(
-    tenant: str, visits: Iterable[Visit], thresholds_ms: Sequence[int], *, partitions: int = 1
+    tenant: str,
+    visits: Iterable[Visit],
+    thresholds_ms: Sequence[int],
+    *,
+    partitions: int = 1,
+    version: int = 1,
 ) -> list[tuple[Any, ...]]:
     """The panes of both cohorts, as if the visits had been spread over `partitions` in turn."""
     groups: defaultdict[tuple[Any, ...], list[Visit]] = defaultdict(list)
@@ -108,7 +113,12 @@ def pane_rows(
     columns = KpiPaneRow.columns()
     names = [name for name in columns[: columns.index("offered")] if name != "version"]
     return [
-        row(KpiPaneRow, **dict(zip(names, key, strict=True)), **_pane(group, thresholds_ms))
+        row(
+            KpiPaneRow,
+            **dict(zip(names, key, strict=True)),
+            **_pane(group, thresholds_ms),
+            version=version,
+        )
         for key, group in groups.items()
     ]
 

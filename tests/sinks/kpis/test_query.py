@@ -176,6 +176,33 @@ def test_bounds_take_from_and_leave_to(kpi_store: Store, load: Any) -> None:
     assert [(r.values["offered"], r.source) for r in within_a_pane] == [(2, "interactions")]
 
 
+@pytest.mark.parametrize("asked", [{}, {"target": 20.0}])
+def test_a_wait_of_exactly_the_threshold_is_within_it(
+    kpi_store: Store, load: Any, asked: dict[str, Any]
+) -> None:
+    at_target = [Visit(NOON, "answered", wait, 0) for wait in (20_000, 20_001)]
+    at_short = [Visit(NOON, "abandoned", wait) for wait in (5_000, 5_001, 20_000, 20_001)]
+    (result,) = kpi_table(kpi_store, load([*at_target, *at_short]), **asked)
+    assert result.values["answered_in_target"] == 1
+    assert result.values["service_level_ratio.asterisk_perf"] == 0.5
+    assert result.values["abandoned_in_target"] == 3
+    assert result.values["abandoned_short"] == 1
+
+
+def test_a_newer_row_of_the_same_partial_takes_the_place_of_the_older(
+    kpi_store: Store, load: Any
+) -> None:
+    waiting = Visit(NOON)
+    tenant = load([waiting])
+    answered = [Visit(NOON, "answered", 1_000)]
+    kpi_store.insert(KpiPaneRow, pane_rows(tenant, answered, (20_000, 5_000), version=2))
+    kpi_store.insert(InteractionRow, [interaction_row(tenant, "i-0", answered, version=2)])
+    for target in (None, 20.0):
+        (result,) = kpi_table(kpi_store, tenant, target=target)
+        assert (result.values["offered"], result.values["answered"]) == (1, 1)
+        assert result.values["longest_wait_seconds"] == 1
+
+
 def test_a_threshold_that_panes_do_not_know_is_null_not_zero(kpi_store: Store, load: Any) -> None:
     known = Visit(NOON, "answered", wait_ms=1_000)
     tenant = load([known], target_ms=30_000)
