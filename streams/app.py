@@ -25,9 +25,10 @@ from sinks.checkpoints import CheckpointStore
 from sinks.metrics import Metrics
 from sinks.store import Store
 from sinks.writer import Writer
+from streams.broker_admin import Security
 from streams.carry_over import CarryOver
 from streams.fold.rules import FoldRules
-from streams.topic_admin import Security, earliest_offsets, end_offsets, topic_logs
+from streams.topic_admin import earliest_offsets, end_offsets, topic_logs
 from streams.transport import ChunkSchema, Transport
 from streams.worker import Pace, Worker
 

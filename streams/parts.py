@@ -15,8 +15,9 @@ from schemas.settings import Settings
 from sinks.kpis.views import views
 from sinks.migrate import migrate
 from sinks.store import Store, open_store
+from streams.broker_admin import Security
 from streams.embedded import EmbeddedBroker
-from streams.topic_admin import Security, TopicResult, create_topics, topic_specs
+from streams.topic_admin import TopicResult, create_topics, topic_specs
 
 STORE_DIRECTORY = "clickhouse"
 

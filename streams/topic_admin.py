@@ -1,20 +1,17 @@
 """Topics as Switchboard needs them: made, compared, and asked for their identity and their ends.
 
-For the `topics` command, the worker's start and tests; kafka-python serves administration only, the
-hot path has its own driver (`streams.transport`). I/O: one short-lived connection to the broker a
-call; nothing is kept between calls. Imports `schemas` alone.
+For the `topics` command, the worker's start and tests. I/O: one short-lived connection a call;
+nothing is kept between calls. Imports `schemas` and `streams.broker_admin`.
 """
 
-import contextlib
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Literal
 
-from aiokafka.helpers import create_ssl_context
 from kafka import TopicPartition
-from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, OffsetSpec
-from kafka.errors import KafkaError, SaslAuthenticationFailedError, for_code
+from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
+from kafka.errors import for_code
 
 from schemas.events import MAX_EVENT_BYTES
 from schemas.sections import BrokerSettings
@@ -24,9 +21,14 @@ from schemas.topics import (
     IDENTITY_LINKS,
     SOURCE_TOPICS,
 )
+from streams.broker_admin import (
+    DEFAULT_TIMEOUT_SECONDS,
+    PLAINTEXT,
+    Security,
+    TopicAdminError,
+    admin_client,
+)
 
-CLIENT_ID: Final = "switchboard-admin"
-DEFAULT_TIMEOUT_SECONDS: Final = 15.0
 DAY_MS: Final = 86_400_000
 FOR_EVER: Final = -1
 NO_TOPIC_ID: Final = ("", "00000000-0000-0000-0000-000000000000")
@@ -39,53 +41,6 @@ MAX_DEAD_LETTER_BYTES: Final = MAX_SOURCE_MESSAGE_BYTES + MAX_EVENT_BYTES
 """A dead letter carries the largest source record and the headers that say what is wrong."""
 
 _TOPIC_ALREADY_EXISTS: Final = 36
-
-
-@dataclass(frozen=True, slots=True)
-class Security:
-    """How to reach a broker. `protocol` as in Kafka's `security.protocol`; a SASL one needs a user.
-
-    `mechanism` is `PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`; `ca_file` a PEM file of authorities,
-    None for the system's.
-    """
-
-    protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    mechanism: str | None = None
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-    ca_file: str | None = None
-
-    @classmethod
-    def of(cls, broker: BrokerSettings) -> Self:
-        """Return what the settings say."""
-        password = broker.password
-        return cls(
-            protocol=broker.protocol,
-            mechanism=broker.mechanism,
-            username=broker.username,
-            password=None if password is None else password.get_secret_value(),
-            ca_file=broker.ca_file,
-        )
-
-    def options(self) -> dict[str, Any]:
-        """Return the keyword arguments that kafka-python's clients take."""
-        return {
-            "security_protocol": self.protocol,
-            "sasl_mechanism": self.mechanism,
-            "sasl_plain_username": self.username,
-            "sasl_plain_password": self.password,
-            "ssl_cafile": self.ca_file,
-        }
-
-    def producer_options(self) -> dict[str, Any]:
-        """Return the keyword arguments that aiokafka's producer takes."""
-        options = {k: v for k, v in self.options().items() if v is not None and k != "ssl_cafile"}
-        if "SSL" in self.protocol:
-            options["ssl_context"] = create_ssl_context(cafile=self.ca_file)
-        return options
-
-
-PLAINTEXT: Final = Security()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,16 +67,8 @@ class TopicResult:
     """What became of one specification. `differences` is empty unless `outcome` is `differs`."""
 
     name: str
-    outcome: Literal["created", "exists", "differs"]
+    outcome: Literal["created", "exists", "differs", "missing"]
     differences: tuple[Difference, ...] = ()
-
-
-class TopicAdminError(RuntimeError):
-    """The broker answered, and refused or did not know something. The message says what to do."""
-
-
-class BrokerUnavailableError(TopicAdminError):
-    """No broker answered at the address within the time allowed."""
 
 
 class TopicsMissingError(TopicAdminError):
@@ -168,61 +115,6 @@ def topic_specs(broker: BrokerSettings) -> tuple[TopicSpec, ...]:
     )
 
 
-@contextlib.contextmanager
-def _admin(bootstrap: str, security: Security, timeout_seconds: float) -> Iterator[Any]:
-    """Connect, hand out kafka-python's admin client, close; its errors become ours."""
-    timeout_ms = int(timeout_seconds * 1000)
-    try:
-        client = KafkaAdminClient(
-            bootstrap_servers=bootstrap.split(","),
-            client_id=CLIENT_ID,
-            bootstrap_timeout_ms=timeout_ms,
-            request_timeout_ms=timeout_ms,
-            reconnect_backoff_max_ms=500,
-            **security.options(),
-        )
-    except SaslAuthenticationFailedError as error:
-        raise TopicAdminError(_refused(bootstrap, security, error)) from error
-    except (KafkaError, OSError) as error:
-        raise BrokerUnavailableError(
-            f"No Kafka broker answered at {bootstrap} within {timeout_seconds:g} s "
-            f"({security.protocol}): {error!r}. Check that it runs, that it "
-            "advertises this address, and that broker.url and the security settings are right; "
-            "`switchboard doctor` tries each in turn."
-        ) from error
-    try:
-        yield client
-    except KafkaError as error:
-        raise TopicAdminError(
-            f"The broker at {bootstrap} could not do what was asked: {error!r}."
-        ) from error
-    finally:
-        client.close()
-
-
-def _refused(bootstrap: str, security: Security, error: Exception) -> str:
-    return (
-        f"The broker at {bootstrap} refused the user {security.username!r} "
-        f"({security.protocol}, {security.mechanism}): {error}. Check broker.username, "
-        "broker.password and the mechanism."
-    )
-
-
-def cluster_id(
-    bootstrap: str,
-    *,
-    security: Security = PLAINTEXT,
-    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
-) -> str:
-    """Return the identity of the cluster at `bootstrap`: the way to ask whether it answers.
-
-    Raises:
-        BrokerUnavailableError: nobody answered in time.
-    """
-    with _admin(bootstrap, security, timeout_seconds) as admin:
-        return str(admin.describe_cluster()["cluster_id"])
-
-
 def create_topics(
     bootstrap: str,
     specs: Sequence[TopicSpec],
@@ -244,7 +136,7 @@ def create_topics(
     """
     if not specs:
         return []
-    with _admin(bootstrap, security, timeout_seconds) as admin:
+    with admin_client(bootstrap, security, timeout_seconds) as admin:
         wanted = {
             spec.name: {
                 "num_partitions": spec.partitions,
@@ -262,6 +154,32 @@ def create_topics(
         there = [spec for spec in specs if made[spec.name]["error_code"] == _TOPIC_ALREADY_EXISTS]
         differences = _differences(admin, there)
     return [_result(spec, made[spec.name]["error_code"] == 0, differences) for spec in specs]
+
+
+def compare_topics(
+    bootstrap: str,
+    specs: Sequence[TopicSpec],
+    *,
+    security: Security = PLAINTEXT,
+    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
+) -> list[TopicResult]:
+    """Tell which topics are there and how they differ. Changes nothing.
+
+    Returns:
+        One result a specification, in order: `exists`, `differs` or `missing`.
+
+    Raises:
+        BrokerUnavailableError: nobody answered in time.
+    """
+    with admin_client(bootstrap, security, timeout_seconds) as admin:
+        described = admin.describe_topics([spec.name for spec in specs])
+        known = {topic["name"] for topic in described if not topic["error_code"]}
+        there = [spec for spec in specs if spec.name in known]
+        differences = _differences(admin, there)
+    return [
+        _result(spec, False, differences) if spec in there else TopicResult(spec.name, "missing")
+        for spec in specs
+    ]
 
 
 def _not_created(bootstrap: str, wanted: Mapping[str, Any], topic: Mapping[str, Any]) -> str:
@@ -354,7 +272,7 @@ def topic_logs(
     """
     if not topics:
         return {}
-    with _admin(bootstrap, security, timeout_seconds) as admin:
+    with admin_client(bootstrap, security, timeout_seconds) as admin:
         described = _describe(admin, bootstrap, topics)
         ids = {name: str(described[name].get("topic_id") or "") for name in topics}
         without = [name for name, topic_id in ids.items() if topic_id in NO_TOPIC_ID]
@@ -400,7 +318,7 @@ def _offsets(
 ) -> dict[tuple[str, int], int]:
     if not topics:
         return {}
-    with _admin(bootstrap, security, timeout_seconds) as admin:
+    with admin_client(bootstrap, security, timeout_seconds) as admin:
         described = _describe(admin, bootstrap, topics)
         asked = {
             TopicPartition(name, partition["partition_index"]): which

@@ -26,12 +26,12 @@ from sinks.checkpoints import Checkpoint, CheckpointStore
 from sinks.errors import StoreError
 from sinks.metrics import Metrics
 from sinks.writer import WriteAbandoned, Writer
+from streams.broker_admin import BrokerUnavailableError
 from streams.carry_over import CarryOver
 from streams.fold.partition import OffsetGap, PartitionFold
 from streams.fold.rules import FoldRules
 from streams.fold.state import STATE_VERSION, restore
 from streams.progress import Progress
-from streams.topic_admin import BrokerUnavailableError
 from streams.transport import Chunk
 
 logger = logging.getLogger(__name__)

@@ -14,6 +14,7 @@ from gateway.bookmark import Bookmark
 from gateway.ingest import IngestReport, ingest
 from gateway.publish import Publisher
 from schemas.settings import Settings
+from streams.broker_admin import Security
 from streams.cli.options import (
     ConfigOption,
     DataOption,
@@ -25,7 +26,7 @@ from streams.cli.options import (
     settings_of,
 )
 from streams.cli.process import TOPICS
-from streams.topic_admin import Security, topic_logs
+from streams.topic_admin import topic_logs
 
 app = typer.Typer(no_args_is_help=True, help="Publish a source's events to the broker.")
 

@@ -11,9 +11,9 @@ from schemas.settings import SettingsError
 from sinks.errors import StoreError
 from sinks.kpis.query import KpiQueryError
 from sinks.migrate import MigrationError
+from streams.broker_admin import TopicAdminError
 from streams.cli import ingest, process, run
 from streams.embedded import EmbeddedBrokerError
-from streams.topic_admin import TopicAdminError
 
 FORESEEN: Final = (
     SettingsError,
@@ -25,7 +25,7 @@ FORESEEN: Final = (
     KpiQueryError,
     FileNotFoundError,
 )
-"""Errors whose message tells a person what to do; anything else is a bug, and shows its traceback."""
+"""Errors whose message tells a person what to do. Anything else is a bug: it shows its traceback."""
 
 app = typer.Typer(
     no_args_is_help=True,

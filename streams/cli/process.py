@@ -18,6 +18,7 @@ from schemas.topics import EVENTS_AGENT, EVENTS_CALL
 from sinks.metrics import Metrics
 from sinks.store import Store
 from streams.app import Pipeline
+from streams.broker_admin import Security
 from streams.cli.options import (
     ConfigOption,
     DataOption,
@@ -32,7 +33,7 @@ from streams.cli.options import (
 )
 from streams.cli.summary import print_summary
 from streams.parts import create_all_topics, migrate_all, opened_broker, opened_store
-from streams.topic_admin import Security, end_offsets
+from streams.topic_admin import end_offsets
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -12,6 +12,7 @@ from schemas.settings import Settings
 from sinks.metrics import Metrics
 from sinks.store import Store
 from streams.app import Pipeline
+from streams.broker_admin import Security
 from streams.cli.options import (
     ConfigOption,
     DataOption,
@@ -20,9 +21,9 @@ from streams.cli.options import (
     log_to_stderr,
     settings_of,
 )
+from streams.garbage import tune_collector
 from streams.http import serving
 from streams.parts import create_all_topics, migrate_all, opened_broker, opened_store
-from streams.topic_admin import Security
 
 SECOND_SIGNAL = 130
 
@@ -56,6 +57,7 @@ def run(
 
 
 async def _run(settings: Settings, bootstrap: str, store: Store) -> None:
+    tune_collector()
     metrics = Metrics()
     pipeline = Pipeline(settings, bootstrap, store, metrics)
     asked = asyncio.Event()

@@ -4,15 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from streams.broker_admin import BrokerUnavailableError, cluster_id
 from streams.embedded import EmbeddedBroker, EmbeddedBrokerError
-from streams.topic_admin import (
-    BrokerUnavailableError,
-    TopicsMissingError,
-    TopicSpec,
-    cluster_id,
-    create_topics,
-    topic_logs,
-)
+from streams.topic_admin import TopicsMissingError, TopicSpec, create_topics, topic_logs
 
 
 def test_answers_once_started_and_no_more_once_stopped(tmp_path: Path) -> None:

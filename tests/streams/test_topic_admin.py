@@ -6,13 +6,11 @@ from kafka.admin import KafkaAdminClient
 
 from schemas.sections import BrokerSettings
 from schemas.topics import DERIVED_TOPICS, EVENTS_CALL, EVENTS_DEAD_LETTER, SOURCE_TOPICS
+from streams.broker_admin import BrokerUnavailableError, Security, TopicAdminError
 from streams.child_process import free_port
 from streams.topic_admin import (
     MAX_SOURCE_MESSAGE_BYTES,
-    BrokerUnavailableError,
     Difference,
-    Security,
-    TopicAdminError,
     TopicResult,
     TopicsMissingError,
     TopicSpec,

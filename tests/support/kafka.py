@@ -17,8 +17,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from streams.broker_admin import BrokerUnavailableError, cluster_id
 from streams.child_process import ChildProcess, free_port
-from streams.topic_admin import BrokerUnavailableError, cluster_id
 
 HOST: Final = "127.0.0.1"
 POM: Final = Path(__file__).parents[1] / "kafka" / "pom.xml"
