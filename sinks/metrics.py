@@ -82,6 +82,17 @@ class Metrics:
             "sink_waiting_seconds",
             "For how long the insert in hand has been failing; 0 when inserts succeed.",
         )
+        self.stage_cpu = self._counter(
+            "stage_cpu_seconds_total",
+            "Processor time of a stage: fold (decoding included), rows, checkpoint, insert. What"
+            " the process takes beside these is fetching, Faust and the embedded engine's threads.",
+            ("stage",),
+        )
+        self.checkpoint_offset = self._gauge(
+            "checkpoint_offset_records",
+            "Offset up to which a stored checkpoint covers a source partition.",
+            ("topic", "partition"),
+        )
         self.checkpoint_age = self._gauge(
             "checkpoint_age_seconds",
             "Since the last stored checkpoint of a source partition.",

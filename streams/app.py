@@ -28,7 +28,7 @@ from sinks.writer import Writer
 from streams.broker_admin import Security
 from streams.carry_over import CarryOver
 from streams.fold.rules import FoldRules
-from streams.topic_admin import earliest_offsets, end_offsets, topic_logs
+from streams.topic_admin import earliest_offsets, end_offsets, ends_before, topic_logs
 from streams.transport import ChunkSchema, Transport
 from streams.worker import Pace, Worker
 
@@ -56,8 +56,7 @@ def rules_of(settings: Settings) -> FoldRules:
 
 
 def _counted_waits_ms(queue: QueueSettings) -> tuple[int, ...]:
-    waits = (queue.target_seconds, queue.short_abandon_seconds, *queue.thresholds_seconds)
-    return tuple(sorted({round(seconds * 1000) for seconds in waits}))
+    return queue.within_ms
 
 
 def pace_of(settings: Settings) -> Pace:
@@ -85,11 +84,15 @@ class KafkaBroker:
         return topic_logs(self._bootstrap, sorted(topics), security=self._security)
 
     def bounds(self, topics: frozenset[str]) -> Mapping[TP, tuple[int, int]]:
-        """Source partition -> (oldest offset kept, offset of the next record)."""
+        """Source partition -> (oldest offset kept, offset of the next record, or less)."""
         names = sorted(topics)
         oldest = earliest_offsets(self._bootstrap, names, security=self._security)
         ends = end_offsets(self._bootstrap, names, security=self._security)
         return {TP(*at): (oldest[at], end) for at, end in ends.items()}
+
+    def ends_before(self, tp: TP, offset: int) -> bool:
+        """Whether the log ends before `offset`, for certain."""
+        return ends_before(self._bootstrap, tp.topic, tp.partition, offset, security=self._security)
 
 
 class Pipeline:

@@ -7,10 +7,10 @@ Embedded parts are started here and end with the context. I/O: child process, ne
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from schemas.queues import QueueSettings
 from schemas.rows import QueueSettingRow
-from schemas.sections import ClickHouseSettings
 from schemas.settings import Settings
 from sinks.kpis.views import views
 from sinks.migrate import migrate
@@ -19,24 +19,30 @@ from streams.broker_admin import Security
 from streams.embedded import EmbeddedBroker
 from streams.topic_admin import TopicResult, create_topics, topic_specs
 
-STORE_DIRECTORY = "clickhouse"
+ANSWER_TIMEOUT_SECONDS: Final = 60
+"""How long one answer of a ClickHouse server may take."""
 
 
 @contextmanager
-def opened_store(settings: Settings) -> Iterator[Store]:
+def opened_store(
+    settings: Settings, *, timeout_seconds: int = ANSWER_TIMEOUT_SECONDS
+) -> Iterator[Store]:
     """ClickHouse as configured; the embedded engine keeps its files in `data_dir/clickhouse`."""
-    with _open(settings.clickhouse, settings.data_dir) as store:
-        yield store
-
-
-def _open(clickhouse: ClickHouseSettings, data_dir: Path) -> Store:
-    return open_store(
+    clickhouse = settings.clickhouse
+    with open_store(
         clickhouse.url,
-        path=data_dir / STORE_DIRECTORY,
+        path=store_directory(settings),
         user=clickhouse.user,
         password=clickhouse.password.get_secret_value(),
         database=clickhouse.database,
-    )
+        timeout_seconds=timeout_seconds,
+    ) as store:
+        yield store
+
+
+def store_directory(settings: Settings) -> Path:
+    """Where the embedded engine keeps its files; there is none before it was first opened."""
+    return settings.data_dir / "clickhouse"
 
 
 @contextmanager
@@ -58,18 +64,23 @@ def create_all_topics(settings: Settings, bootstrap: str, security: Security) ->
 
 def migrate_all(store: Store, settings: Settings) -> list[str]:
     """Tables, retention, queue settings and views as this program and these settings want them."""
-    default = settings.queue("")
-    named = {"": default} | {name: settings.queue(name) for name in settings.named_queues}
     return migrate(
         store,
         retention_days={
             table: days or None
             for table, days in settings.clickhouse.retention_days.model_dump().items()
         },
-        queue_settings=[_setting_row(settings.tenant, n, q) for n, q in named.items()],
+        queue_settings=queue_setting_rows(settings),
         views=views(settings),
         cluster=settings.clickhouse.cluster,
     )
+
+
+def queue_setting_rows(settings: Settings) -> list[QueueSettingRow]:
+    """What the views should know of queues: each named one, and the default under ""."""
+    default = settings.queue("")
+    named = {"": default} | {name: settings.queue(name) for name in settings.named_queues}
+    return [_setting_row(settings.tenant, name, queue) for name, queue in named.items()]
 
 
 def _setting_row(tenant: str, name: str, queue: QueueSettings) -> QueueSettingRow:

@@ -2,7 +2,8 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 
 from faust.types import TP
@@ -15,8 +16,16 @@ class Progress:
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
-        self._positions: dict[TP, int] = {}
         self._checkpointed_at: dict[TP, float] = {}
+
+    @contextmanager
+    def cpu_of(self, stage: str) -> Iterator[None]:
+        """Count the processor time that this thread spends inside as that of `stage`."""
+        began = time.thread_time()
+        try:
+            yield
+        finally:
+            self._metrics.stage_cpu.labels(stage).inc(time.thread_time() - began)
 
     def assigned(self, positions: Mapping[TP, int]) -> None:
         """Partitions were recovered, and begin at their checkpoints."""
@@ -25,15 +34,15 @@ class Progress:
     def revoked(self, partitions: frozenset[TP]) -> None:
         """Partitions belong to somebody else now."""
         for tp in partitions:
-            self._positions.pop(tp, None)
             if self._checkpointed_at.pop(tp, None) is not None:
                 self._metrics.checkpoint_age.remove(tp.topic, str(tp.partition))
+                self._metrics.checkpoint_offset.remove(tp.topic, str(tp.partition))
 
     def checkpointed(self, positions: Mapping[TP, int]) -> None:
         """Checkpoints are stored that cover everything before these offsets."""
         now = time.monotonic()
         for tp, offset in positions.items():
-            self._positions[tp] = offset
+            self._metrics.checkpoint_offset.labels(tp.topic, str(tp.partition)).set(offset)
             if tp not in self._checkpointed_at:
                 gauge = self._metrics.checkpoint_age.labels(tp.topic, str(tp.partition))
                 gauge.set_function(partial(self._age, tp))

@@ -5,13 +5,14 @@ nothing is kept between calls. Imports `schemas` and `streams.broker_admin`.
 """
 
 import logging
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from kafka import TopicPartition
+from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
-from kafka.errors import for_code
+from kafka.errors import KafkaError, OffsetOutOfRangeError, for_code
 
 from schemas.events import MAX_EVENT_BYTES
 from schemas.sections import BrokerSettings
@@ -22,8 +23,10 @@ from schemas.topics import (
     SOURCE_TOPICS,
 )
 from streams.broker_admin import (
+    CLIENT_ID,
     DEFAULT_TIMEOUT_SECONDS,
     PLAINTEXT,
+    BrokerUnavailableError,
     Security,
     TopicAdminError,
     admin_client,
@@ -307,6 +310,51 @@ def earliest_offsets(
 ) -> dict[tuple[str, int], int]:
     """Return the offset of the oldest record still kept, by (topic, partition)."""
     return _offsets(bootstrap, topics, OffsetSpec.EARLIEST, security, timeout_seconds)
+
+
+def ends_before(
+    bootstrap: str,
+    topic: str,
+    partition: int,
+    offset: int,
+    *,
+    security: Security = PLAINTEXT,
+    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
+) -> bool:
+    """Return whether a partition's log ends before `offset`: records that were there are gone.
+
+    Asked by fetching there. `end_offsets` is no proof: the embedded broker answers with the offset
+    after the first record of its last batch.
+
+    Raises:
+        BrokerUnavailableError: nobody answered in time.
+    """
+    place = TopicPartition(topic, partition)
+    try:
+        consumer = KafkaConsumer(
+            bootstrap_servers=bootstrap.split(","),
+            client_id=CLIENT_ID,
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            fetch_max_wait_ms=100,
+            **security.options(),
+        )
+        try:
+            consumer.assign([place])
+            consumer.seek(place, offset)
+            deadline = time.monotonic() + timeout_seconds
+            while (high := consumer.highwater(place)) is None:
+                if time.monotonic() > deadline:
+                    raise BrokerUnavailableError(f"{bootstrap} does not serve {topic} in time.")
+                consumer.poll(timeout_ms=200, max_records=1)
+            return int(high) < offset
+        except OffsetOutOfRangeError:
+            return True
+        finally:
+            consumer.close(autocommit=False)
+    except KafkaError as error:
+        raise BrokerUnavailableError(f"{bootstrap} does not serve {topic}: {error}") from error
 
 
 def _offsets(

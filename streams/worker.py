@@ -17,6 +17,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from faust.types import TP
@@ -71,7 +72,11 @@ class Broker(Protocol):
         ...
 
     def bounds(self, topics: frozenset[str]) -> Mapping[TP, tuple[int, int]]:
-        """Source partition -> (oldest offset kept, offset of the next record)."""
+        """Source partition -> (oldest offset kept, offset of the next record, or less)."""
+        ...
+
+    def ends_before(self, tp: TP, offset: int) -> bool:
+        """Whether the log ends before `offset`, for certain."""
         ...
 
 
@@ -166,7 +171,13 @@ class Worker:
         bounds = await self._patiently("the broker", lambda: self._broker.bounds(topics))
         for tp in sorted(partitions - self._held.keys()):
             held = await self._patiently("ClickHouse", self._loader(tp, logs[tp.topic]))
-            _reconcile(tp, held.fold, *bounds[tp])
+            oldest, end = bounds[tp]
+            offset = held.fold.next_offset
+            if offset > end and await self._patiently(
+                "the broker", partial(self._broker.ends_before, tp, offset)
+            ):
+                raise LogTruncated(_truncated(tp, offset))
+            _skip_deleted(tp, held.fold, oldest)
             self._held[tp] = held
             logger.info("%s[%d] continues at offset %d", tp.topic, tp.partition, held.checkpointed)
         self.progress.assigned(self.positions())
@@ -203,7 +214,8 @@ class Worker:
         fold = held.fold
         before = fold.next_offset
         try:
-            fold.apply(chunk.records)
+            with self.progress.cpu_of("fold"):
+                fold.apply(chunk.records)
         except OffsetGap as gap:
             found = (gap.expected, gap.found)
             if held.confirmed_gap != found:
@@ -305,7 +317,8 @@ class Worker:
         """The block of everything that changed; with the checkpoints that belong behind it."""
         block = _Block()
         for tp, held in self._held.items():
-            output = held.fold.drain()
+            with self.progress.cpu_of("rows"):
+                output = held.fold.drain()
             self.progress.counted(tp, output.counts)
             for table, rows in output.rows.items():
                 if table in block.rows:
@@ -326,15 +339,16 @@ class Worker:
 
     def _checkpoint_row(self, tp: TP, held: _Held) -> tuple[Any, ...]:
         fold = held.fold
-        return self._checkpoints.row(
-            tp.topic,
-            tp.partition,
-            fold.log,
-            held.epoch,
-            fold.next_offset,
-            STATE_VERSION,
-            fold.snapshot(),
-        )
+        with self.progress.cpu_of("checkpoint"):
+            return self._checkpoints.row(
+                tp.topic,
+                tp.partition,
+                fold.log,
+                held.epoch,
+                fold.next_offset,
+                STATE_VERSION,
+                fold.snapshot(),
+            )
 
     def _checkpoint_is_due(self) -> bool:
         return (
@@ -344,7 +358,7 @@ class Worker:
 
     async def _store(self, block: _Block) -> None:
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._sink, self._writer.write, block.rows)
+        await loop.run_in_executor(self._sink, self._write, block)
         if not block.positions:
             return
         now = time.monotonic()
@@ -355,6 +369,11 @@ class Worker:
                 held.checkpointed_at = now
         self.progress.checkpointed(block.positions)
         await self._commit(block.positions)
+
+    def _write(self, block: _Block) -> None:
+        """In the sink's thread."""
+        with self.progress.cpu_of("insert"):
+            self._writer.write(block.rows)
 
     async def _patiently(self, part: str, call: Callable[[], Result]) -> Result:
         """The result of a blocking call in the sink's thread, tried until `part` is there."""
@@ -375,15 +394,16 @@ def _named(tp: TP) -> str:
     return f"{tp.topic}[{tp.partition}]"
 
 
-def _reconcile(tp: TP, fold: PartitionFold, oldest: int, end: int) -> None:
-    """Compare where the fold stands with what the broker has."""
-    if fold.next_offset > end:
-        raise LogTruncated(
-            f"{_named(tp)}: {fold.next_offset} records were applied and the broker has {end} of the"
-            " same log. It lost acknowledged records (an unclean leader election, a restored disk)."
-            " New records would be taken for old ones: make the topic anew, so that it gets a new"
-            " log, and let the sources publish what was lost."
-        )
+def _truncated(tp: TP, applied: int) -> str:
+    return (
+        f"{_named(tp)}: {applied} records were applied, and the broker has fewer of the same log."
+        " It lost acknowledged records (an unclean leader election, a restored disk). New records"
+        " would be taken for old ones: make the topic anew, so that it gets a new log, and let the"
+        " sources publish what was lost."
+    )
+
+
+def _skip_deleted(tp: TP, fold: PartitionFold, oldest: int) -> None:
     if fold.next_offset < oldest:
         logger.error(
             "%s: records %d to %d were deleted by the broker's retention before they were read",

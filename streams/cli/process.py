@@ -33,7 +33,6 @@ from streams.cli.options import (
 )
 from streams.cli.summary import print_summary
 from streams.parts import create_all_topics, migrate_all, opened_broker, opened_store
-from streams.topic_admin import end_offsets
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -140,10 +139,8 @@ async def _process(
         if report.events:
             # A file is complete: whatever its disorder, no event of it is late.
             patient = _with_lateness(settings, report.greatest_disorder_seconds)
-            ends = end_offsets(bootstrap, TOPICS, security=security)
-            await _run_until(
-                patient, bootstrap, store, {TP(*at): n for at, n in ends.items()}, steps
-            )
+            ends = {TP(*at): end for at, end in publisher.ends.items()}
+            await _run_until(patient, bootstrap, store, ends, steps)
         bookmark.settle()
     return report
 
