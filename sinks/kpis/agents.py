@@ -108,10 +108,11 @@ AGENTS: Final[tuple[Kpi, ...]] = (
     _agent(
         "occupancy_ratio",
         "ratio",
-        ratio(_BUSY, f"{_BUSY} + state_available_ms"),
+        f"if({_BUSY} = 0 AND talk_ms > 0, NULL, {ratio(_BUSY, f'{_BUSY} + state_available_ms')})",
         "Occupancy",
         "Time on contacts, wrap-up included, divided by that time and the time available.",
-        "Wall clock, not per slot: two chats at once occupy no more than one.",
+        "Wall clock, not per slot: two chats at once occupy no more than one. NULL where agents "
+        "talked and their source never says that they are on a contact (Asterisk's queue_log).",
         _STATE,
     ),
     _agent(

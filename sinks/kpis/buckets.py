@@ -29,14 +29,19 @@ _STEP: Final = "{step_seconds:UInt32}"
 class Buckets:
     """SQL that puts rows into intervals.
 
-    `keys` is the select expression of a row's bucket over its instant `at` (a row may be in many),
-    `kept` the condition on `at`; `begins` and `ends` are instants over `bucket`.
+    `keys` is the select expression of a row's bucket over its instant `at` (a row may be in many);
+    rows count from `since` on and before `until`; `begins` and `ends` are instants over `bucket`.
     """
 
     keys: str
-    kept: str
+    since: str
+    until: str
     begins: str
     ends: str
+
+    def kept(self, instant: str) -> str:
+        """The condition on an instant; on a table's own column, so that its keys can serve it."""
+        return f"{instant} >= {self.since} AND {instant} < {self.until}"
 
 
 def _instant(expression: str) -> str:
@@ -56,7 +61,8 @@ ALIGNED: Final = Buckets(
         f"multiIf({_INTERVAL} = {WHOLE_SECONDS}, {_FROM},"
         f" {_INTERVAL} = {DAY_SECONDS}, {_instant(_DAY)}, {_instant(_ALIGNED)})"
     ),
-    kept=f"at >= {_FROM} AND at < {_TO}",
+    since=_FROM,
+    until=_TO,
     begins="bucket",
     ends=(
         f"multiIf({_INTERVAL} = {WHOLE_SECONDS}, {_TO},"
@@ -74,7 +80,8 @@ _ENDS: Final = (
 
 ROLLING: Final = Buckets(
     keys=_instant(f"toDateTime(arrayJoin({_ENDS}), 'UTC')"),
-    kept=f"at >= {_FROM} - toIntervalSecond({_WINDOW}) AND at < {_TO}",
+    since=f"{_FROM} - toIntervalSecond({_WINDOW})",
+    until=_TO,
     begins=f"bucket - toIntervalSecond({_WINDOW})",
     ends="bucket",
 )

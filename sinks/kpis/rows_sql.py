@@ -80,7 +80,7 @@ FROM (SELECT * EXCEPT (ended_at, wait_ms, talk_ms, hold_ms, wrapup_ms, missed_ri
   FROM interactions FINAL)
 ARRAY JOIN
   arrayEnumerate(visits_queue) AS visit,
-  visits_queue AS queue,
+  CAST(visits_queue, 'Array(LowCardinality(String))') AS queue,
   visits_entered_at AS entered_at,
   visits_exited_at AS exited_at,
   visits_ended_at AS ended_at,
@@ -126,7 +126,6 @@ def silent_past_horizon(settings: Settings) -> str:
 def split_dimensions(alias: str) -> str:
     """Select list of dimensions; one that `{split:String}` does not name reads ''."""
     return ",\n  ".join(
-        f"if(has(splitByChar(',', {{split:String}}), '{name}'), toString({alias}.{name}), '')"
-        f" AS {name}"
+        f"if(has(splitByChar(',', {{split:String}}), '{name}'), {alias}.{name}, '') AS {name}"
         for name in DIMENSIONS
     )

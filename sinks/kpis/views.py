@@ -1,16 +1,17 @@
 """The views: the catalogue, rendered as ClickHouse SQL. Pure; `switchboard migrate` creates them.
 
-Views in braces take parameters, `SELECT * FROM kpi_interval(interval_seconds = 1800, …)`; those of
-time are described in `buckets.py`. The others:
+Views over time take parameters, as in `SELECT * FROM kpi_interval(interval_seconds = 1800, …)`;
+those of time are described in `buckets.py`. The others:
 
 - `cohort` String: `offered` puts a contact into the interval in which it entered the queue, `ended`
   into the one in which it was concluded (wrap-up included).
 - `split` String: by what to group beside tenant and time, of `queue,channel,direction`; the
-  dimensions not named read ''. A contact is never counted twice, so `''` is the tenant's total.
+  dimensions not named read ''. No visit is counted twice, so `''` is the tenant's total.
 - `target_seconds`, `short_seconds` Nullable(Float64): thresholds; NULL takes each queue's own.
 
-Restrict by `WHERE tenant = … AND queue = …`: the condition reaches the tables' keys. `final` says
-that the watermark has passed the interval: late events aside, its numbers will not change.
+Restrict by `WHERE tenant = …`, and by dimensions of the split: tenant, cohort and time reach the
+tables' keys and partitions, the others are filtered before rows are grouped. `final` says that the
+watermark has passed the interval: late events aside, its numbers will not change.
 """
 
 from collections.abc import Sequence
@@ -38,6 +39,9 @@ PANE_SECONDS: Final = 10
 _KEYS: Final = ("tenant", *DIMENSIONS, "bucket")
 _COHORT: Final = "{cohort:String}"
 _VISIT_AT: Final = f"if({_COHORT} = 'ended', v.ended_at, v.entered_at)"
+_VISIT_PANE_AT: Final = (
+    f"toStartOfInterval(assumeNotNull({_VISIT_AT}), toIntervalSecond({PANE_SECONDS}))"
+)
 
 
 def views(settings: Settings | None = None) -> list[tuple[str, str]]:
@@ -51,9 +55,9 @@ def views(settings: Settings | None = None) -> list[tuple[str, str]]:
         ("watermark", watermark(settings)),
         ("queue_visits", _queue_visits()),
         ("kpi_panes_current", _panes_current()),
-        ("kpi_interval", _kpis(_pane_rows(settings), ALIGNED)),
-        ("kpi_rolling", _kpis(_pane_rows(settings), ROLLING)),
-        ("kpi_exact", _kpis(_visit_rows(settings), ALIGNED)),
+        ("kpi_interval", _kpis(_pane_rows(settings, ALIGNED), ALIGNED)),
+        ("kpi_rolling", _kpis(_pane_rows(settings, ROLLING), ROLLING)),
+        ("kpi_exact", _kpis(_visit_rows(settings, ALIGNED), ALIGNED)),
         ("service_level", _service_level(settings)),
         ("callers", _callers()),
         ("fcr", _fcr()),
@@ -88,7 +92,7 @@ FROM
   if(uniqExact(applied_target_ms) = 1, any(applied_target_ms), NULL) AS target_ms,
   if(uniqExact(applied_short_ms) = 1, any(applied_short_ms), NULL) AS short_ms,
   {counts.added_up()}
-  FROM (SELECT *, {buckets.keys} AS bucket FROM ({rows}) WHERE {buckets.kept})
+  FROM (SELECT *, {buckets.keys} AS bucket FROM ({rows}))
   GROUP BY {keys}
   HAVING offered != 0
 )"""
@@ -114,7 +118,7 @@ def _visit_source(settings: Settings) -> str:
     return with_settings(f"(SELECT *, {silent} FROM ({visits()}))", "v")
 
 
-def _visit_rows(settings: Settings) -> str:
+def _visit_rows(settings: Settings, buckets: Buckets) -> str:
     return f"""
 SELECT
   v.tenant AS tenant,
@@ -123,11 +127,12 @@ SELECT
   {_thresholds(settings, asked=True)},
   {counts.of_visits()}
 FROM {_visit_source(settings)}
-WHERE {_VISIT_AT} IS NOT NULL"""
+WHERE {_VISIT_AT} IS NOT NULL AND {buckets.kept(_VISIT_AT)}"""
 
 
-def _pane_rows(settings: Settings) -> str:
+def _pane_rows(settings: Settings, buckets: Buckets) -> str:
     """Panes, and beside them from visits what panes cannot hold, put into panes likewise."""
+    panes = f"SELECT * FROM kpi_panes FINAL WHERE cohort = {_COHORT} AND {buckets.kept('pane_at')}"
     return f"""
 SELECT
   p.tenant AS tenant,
@@ -135,18 +140,16 @@ SELECT
   toDateTime64(p.pane_at, 3, 'UTC') AS at,
   {_thresholds(settings, asked=False)},
   {counts.of_panes()}
-FROM {with_settings("(SELECT * FROM kpi_panes FINAL)", "p")}
-WHERE p.cohort = {_COHORT}
+FROM {with_settings(f"({panes})", "p")}
 UNION ALL
 SELECT
   v.tenant AS tenant,
   {split_dimensions("v")},
-  toDateTime64(toStartOfInterval(assumeNotNull({_VISIT_AT}), toIntervalSecond({PANE_SECONDS})),
-    3, 'UTC') AS at,
+  toDateTime64({_VISIT_PANE_AT}, 3, 'UTC') AS at,
   {_thresholds(settings, asked=False)},
   {counts.of_visits_beside_panes()}
 FROM {_visit_source(settings)}
-WHERE {_VISIT_AT} IS NOT NULL"""
+WHERE {_VISIT_AT} IS NOT NULL AND {buckets.kept(_VISIT_PANE_AT)}"""
 
 
 def _queue_visits() -> str:
@@ -242,7 +245,7 @@ FROM
         FROM ({visits()}) AS v
         WHERE v.direction = 'inbound' AND v.customer_key != ''
       )
-      WHERE {ALIGNED.kept}
+      WHERE {ALIGNED.kept("at")}
     )
     GROUP BY {keys}, customer_key
   )
@@ -292,7 +295,7 @@ FROM
       ) AS c
       WHERE c.answered_visit > 0
     )
-    WHERE {ALIGNED.kept}
+    WHERE {ALIGNED.kept("at")}
   )
   GROUP BY {keys}
 )"""
@@ -319,8 +322,8 @@ FROM
   FROM
   (
     SELECT *, {ALIGNED.keys} AS bucket
-    FROM (SELECT *, toDateTime64(pane_at, 3, 'UTC') AS at FROM agent_panes FINAL)
-    WHERE {ALIGNED.kept}
+    FROM (SELECT *, toDateTime64(pane_at, 3, 'UTC') AS at FROM agent_panes FINAL
+      WHERE {ALIGNED.kept("pane_at")})
   ) AS p
   GROUP BY tenant, agent, bucket
 )"""

@@ -320,6 +320,16 @@ def test_agents_time_is_shared_out_over_their_contacts(kpi_store: Store) -> None
     assert agent_table(kpi_store, "agents", agent="nobody") == []
 
 
+def test_occupancy_is_unknown_where_no_state_on_contact_is_reported(kpi_store: Store) -> None:
+    counts = {"handled": 1, "talk_ms": 5_000, "state_available_ms": 60_000}
+    kpi_store.insert(AgentPaneRow, [row(AgentPaneRow, tenant="no states", **counts)])
+    (result,) = agent_table(kpi_store, "no states")
+    assert result.values["agent_occupancy_ratio"] is None
+    idle = row(AgentPaneRow, tenant="idle", state_available_ms=60_000)
+    kpi_store.insert(AgentPaneRow, [idle])
+    assert agent_table(kpi_store, "idle")[0].values["agent_occupancy_ratio"] == 0
+
+
 def test_nothing_stored_is_an_empty_table(kpi_store: Store) -> None:
     assert kpi_table(kpi_store, "nobody") == []
     assert kpi_table(kpi_store, "nobody", queue="IT", target=20, interval="1d") == []
