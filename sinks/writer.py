@@ -85,8 +85,12 @@ class Writer:
         3. the checkpoints, one insert each.
 
         So a checkpoint is stored only after every row it vouches for. Doing a block again, in
-        part or as a whole, changes nothing. Raises `WriteAbandoned`.
+        part or as a whole, changes nothing. Raises `WriteAbandoned`; `ValueError` on a table
+        that is not in `ROWS`.
         """
+        if unknown := block.keys() - set(ROWS):
+            tables = ", ".join(sorted(row_type.TABLE for row_type in unknown))
+            raise ValueError(f"a flush does not write {tables}: see schemas.rows.ROWS")
         started = time.monotonic()
         report = WriteReport()
         refused: list[RowTuple] = []

@@ -181,6 +181,8 @@ class Handler(BaseHTTPRequestHandler):
     """One connection of a client."""
 
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # an answer leaves in one piece, or it waits 40 ms for the client's ACK
+    disable_nagle_algorithm = True
     engine: Engine
     connections: set[socket.socket]
 
