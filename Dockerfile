@@ -1,5 +1,5 @@
 # Switchboard's worker and command line, for servers: Kafka and ClickHouse are elsewhere, so the
-# embedded ones are not inside. Locked requirements with hashes; nothing is built from source.
+# embedded ones are not inside. Requirements and the tools that build them are locked with hashes.
 
 # The Python that the tests run.
 FROM python:3.11.14-slim-bookworm AS base
@@ -7,19 +7,20 @@ FROM python:3.11.14-slim-bookworm AS base
 FROM base AS build
 WORKDIR /src
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
-# First what changes seldom: a change of code does not install the requirements again.
+# First what changes seldom: a change of code does not fetch the requirements again.
 COPY requirements/build.txt requirements/server.txt requirements/
-RUN python -m venv /opt/switchboard \
-    && /opt/switchboard/bin/pip install --require-hashes --only-binary :all: -r requirements/server.txt \
-    && pip install --require-hashes --only-binary :all: -r requirements/build.txt
+RUN pip install --require-hashes --only-binary :all: -r requirements/build.txt \
+    && pip wheel --require-hashes --no-deps --no-build-isolation --wheel-dir /wheels \
+        -r requirements/server.txt
 COPY pyproject.toml README.md ./
 COPY schemas schemas
 COPY streams streams
 COPY sinks sinks
 COPY gateway gateway
 COPY dashboards dashboards
-RUN pip wheel --no-index --no-deps --no-build-isolation --wheel-dir dist . \
-    && /opt/switchboard/bin/pip install --no-index --no-deps dist/*.whl
+RUN pip wheel --no-index --no-deps --no-build-isolation --wheel-dir /wheels . \
+    && python -m venv /opt/switchboard \
+    && /opt/switchboard/bin/pip install --no-index --no-deps /wheels/*.whl
 
 FROM base
 LABEL org.opencontainers.image.title="switchboard" \

@@ -76,12 +76,14 @@ $(BIN)/python:
 		echo 'On Debian and Ubuntu: sudo apt install python3-venv' >&2; exit 1; }
 	'$(PYTHON)' -m venv --clear $(VENV)
 
-# The project itself is installed without index and build isolation: its build tools are locked too.
+# Without build isolation pip builds with the locked tools of build.txt: the project itself, and what
+# has no wheel for a platform (faust-streaming on Linux arm64).
 $(RUNTIME): requirements/build.txt requirements/runtime.txt pyproject.toml | $(BIN)/python
-	$(PIP) --require-hashes --only-binary :all: -r requirements/build.txt -r requirements/runtime.txt
+	$(PIP) --require-hashes --only-binary :all: -r requirements/build.txt
+	$(PIP) --require-hashes --no-build-isolation -r requirements/runtime.txt
 	$(PIP) --quiet --no-index --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(DEV): requirements/dev.txt $(RUNTIME)
-	$(PIP) --require-hashes --only-binary :all: -r requirements/dev.txt
+	$(PIP) --require-hashes --no-build-isolation -r requirements/dev.txt
 	@touch $@
