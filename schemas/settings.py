@@ -111,6 +111,14 @@ class Settings(BaseSettings):
         return tuple(name for name in self.queues if name != DEFAULT_QUEUE)
 
 
+def configuration_file(path: Path | None = None) -> Path | None:
+    """The file that `load_settings` reads when it is given `path`; None where there is none."""
+    named = path or (
+        Path(os.environ[PREFIX + "CONFIG"]) if os.environ.get(PREFIX + "CONFIG") else None
+    )
+    return named or (DEFAULT_FILE if DEFAULT_FILE.exists() else None)
+
+
 def load_settings(path: Path | None = None, overrides: Mapping[str, Any] | None = None) -> Settings:
     """Read the configuration.
 
@@ -124,13 +132,10 @@ def load_settings(path: Path | None = None, overrides: Mapping[str, Any] | None 
         SettingsError: the file cannot be read, or a key or value is not right. Says all that is
             wrong, not only the first.
     """
-    named = path or (
-        Path(os.environ[PREFIX + "CONFIG"]) if os.environ.get(PREFIX + "CONFIG") else None
-    )
-    file = named or DEFAULT_FILE
+    file = configuration_file(path)
     given = _Given(
-        file=str(file),
-        values=_read_file(file) if named or file.exists() else {},
+        file=str(file or DEFAULT_FILE),
+        values=_read_file(file) if file else {},
         environment=_read_environment(),
         overrides=dict(overrides or {}),
     )

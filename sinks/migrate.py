@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Final
+from typing import Any, Final
 
 from schemas.rows import (
     AgentPaneRow,
@@ -237,14 +237,29 @@ def _set_retention(
     return changed
 
 
+def queue_setting_changes(store: Store, wanted: Sequence[QueueSettingRow]) -> list[str]:
+    """How `wanted` differs from the queue settings stored, one line each. Changes nothing."""
+    return _queue_setting_changes(store, wanted)[1]
+
+
 def _store_queue_settings(store: Store, wanted: Sequence[QueueSettingRow]) -> list[str]:
+    rows, changed = _queue_setting_changes(store, wanted)
+    store.insert(QueueSettingRow, rows)
+    return changed
+
+
+def _queue_setting_changes(
+    store: Store, wanted: Sequence[QueueSettingRow]
+) -> tuple[list[tuple[Any, ...]], list[str]]:
+    """The rows to store, and what they change."""
     stored = {
         (row["tenant"], row["queue"]): row
         for row in store.query("SELECT * FROM queue_settings FINAL WHERE NOT is_deleted")
     }
     newest = store.query("SELECT max(version) AS version FROM queue_settings")[0]["version"]
     version = newest + 1
-    rows, changed = [], []
+    rows: list[tuple[Any, ...]] = []
+    changed: list[str] = []
     named = set()
     for setting in wanted:
         key = (setting.tenant, setting.queue)
@@ -260,5 +275,4 @@ def _store_queue_settings(store: Store, wanted: Sequence[QueueSettingRow]) -> li
         if key not in named:
             rows.append(tuple({**old, "version": version, "is_deleted": 1}.values()))
             changed.append(f"settings of queue {key[1] or '(default)'} removed")
-    store.insert(QueueSettingRow, rows)
-    return changed
+    return rows, changed
