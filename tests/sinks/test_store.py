@@ -68,7 +68,7 @@ def in_milliseconds(value: Any, kind: str) -> Any:
 
 
 @pytest.mark.parametrize("row_type", TABLES, ids=lambda row_type: row_type.TABLE)
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_every_value_of_a_row_comes_back_as_it_was_written(
     store: Store, row_type: type[Row], data: st.DataObject

@@ -1,0 +1,199 @@
+import logging
+import threading
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from schemas.rows import VERSION_OFFSET_BITS, CheckpointRow, TopicLogRow
+from sinks.checkpoints import SLOTS, Checkpoint, CheckpointStore, CheckpointsUnreadable
+from sinks.metrics import Metrics
+from sinks.store import Store
+
+TOPIC = "events.call"
+
+
+def checkpoints(store: Store, metrics: Metrics | None = None) -> CheckpointStore:
+    return CheckpointStore(store, "stage1", metrics or Metrics())
+
+
+def save(
+    store: Store, writing: CheckpointStore, offset: int, state: bytes = b"state", **where: Any
+) -> None:
+    fields = {"topic": TOPIC, "partition": 0, "log": "a", "epoch": 1, "state_version": 1} | where
+    store.insert(CheckpointRow, [writing.row(next_offset=offset, state=state, **fields)])
+
+
+def refuse(*offsets: int) -> Any:
+    def validate(checkpoint: Checkpoint) -> None:
+        if checkpoint.next_offset in offsets:
+            raise ValueError("not a state")
+
+    return validate
+
+
+def test_where_nothing_was_stored_nothing_is_loaded(store: Store) -> None:
+    assert checkpoints(store).load(TOPIC, 0, "a") is None
+
+
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(states=st.lists(st.binary(max_size=3000), min_size=1, max_size=6))
+def test_the_newest_state_comes_back_byte_for_byte(store: Store, states: list[bytes]) -> None:
+    store.command("TRUNCATE TABLE checkpoints")
+    writing = checkpoints(store)
+    for number, state in enumerate(states, start=1):
+        save(store, writing, number * 10, state)
+    assert checkpoints(store).load(TOPIC, 0, "a") == Checkpoint(
+        TOPIC, 0, "a", len(states) * 10, 1, states[-1]
+    )
+
+
+def test_partitions_logs_topics_and_pipelines_are_apart(store: Store) -> None:
+    writing = checkpoints(store)
+    save(store, writing, 10)
+    assert writing.load(TOPIC, 1, "a") is None
+    assert writing.load(TOPIC, 0, "b") is None
+    assert writing.load("events.chat", 0, "a") is None
+    assert CheckpointStore(store, "stage2", Metrics()).load(TOPIC, 0, "a") is None
+
+
+def test_an_unreadable_checkpoint_falls_back_to_the_one_before_loudly(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    metrics = Metrics()
+    writing = checkpoints(store)
+    save(store, writing, 10, b"ten")
+    save(store, writing, 20, b"twenty")
+    with caplog.at_level(logging.ERROR, "sinks.checkpoints"):
+        loaded = checkpoints(store, metrics).load(TOPIC, 0, "a", refuse(20))
+    assert loaded is not None
+    assert (loaded.next_offset, loaded.state) == (10, b"ten")
+    assert "offset 20" in caplog.text
+    labels = {"topic": TOPIC, "partition": "0"}
+    name = "switchboard_checkpoints_unreadable_total"
+    assert metrics.registry.get_sample_value(name, labels) == 1
+
+
+def test_damaged_bytes_are_unreadable(store: Store) -> None:
+    writing = checkpoints(store)
+    save(store, writing, 10, b"ten" * 100)
+    columns = CheckpointRow.columns()
+    fields = writing.row(TOPIC, 0, "a", 1, 20, 1, b"twenty" * 100)
+    damaged = dict(zip(columns, fields, strict=True))
+    flipped = bytearray(damaged["state"])
+    flipped[-1] ^= 1  # the checksum
+    store.insert(CheckpointRow, [tuple({**damaged, "state": bytes(flipped)}.values())])
+    loaded = checkpoints(store).load(TOPIC, 0, "a")
+    assert loaded is not None
+    assert loaded.next_offset == 10
+
+
+def test_without_any_readable_checkpoint_a_person_decides(store: Store) -> None:
+    writing = checkpoints(store)
+    save(store, writing, 10)
+    save(store, writing, 20)
+    with pytest.raises(CheckpointsUnreadable, match="none of 2 checkpoints"):
+        checkpoints(store).load(TOPIC, 0, "a", refuse(10, 20))
+
+
+def test_history_is_bounded_and_the_one_before_is_always_there(store: Store) -> None:
+    writing = checkpoints(store)
+    for offset in range(10, 200, 10):
+        save(store, writing, offset)
+        writing = checkpoints(store)  # a worker that starts anew, each time
+        writing.load(TOPIC, 0, "a")
+    store.command("OPTIMIZE TABLE checkpoints FINAL")
+    kept = store.query("SELECT next_offset FROM checkpoints ORDER BY next_offset")
+    assert [found["next_offset"] for found in kept] == [170, 180, 190]
+    assert len(kept) == SLOTS
+
+
+def test_a_zombies_older_checkpoint_does_not_hide_a_newer_one(store: Store) -> None:
+    zombie, owner = checkpoints(store), checkpoints(store)
+    save(store, zombie, 10)
+    owner.load(TOPIC, 0, "a")
+    for offset in (20, 30, 40, 50):
+        save(store, owner, offset)
+    for offset in (11, 12, 13, 14):
+        save(store, zombie, offset)
+    store.command("OPTIMIZE TABLE checkpoints FINAL")
+    loaded = checkpoints(store).load(TOPIC, 0, "a")
+    assert loaded is not None
+    assert loaded.next_offset == 50
+    before = checkpoints(store).load(TOPIC, 0, "a", refuse(50))
+    assert before is not None
+    assert before.next_offset == 40
+
+
+def test_logs_are_numbered_in_the_order_of_their_registration(store: Store) -> None:
+    writing = checkpoints(store)
+    assert [writing.log_epoch(TOPIC, log) for log in ("a", "b", "a", "c", "b")] == [1, 2, 1, 3, 2]
+    assert writing.log_epoch("events.chat", "c") == 1
+    assert checkpoints(store).log_epoch(TOPIC, "b") == 2
+
+
+def test_two_logs_never_share_an_epoch(store: Store) -> None:
+    store.insert(TopicLogRow, [(TOPIC, "a", 1), (TOPIC, "b", 2), (TOPIC, "c", 2)])
+    epochs = {log: checkpoints(store).log_epoch(TOPIC, log) for log in ("b", "c", "a")}
+    assert sorted(epochs.values()) == sorted(set(epochs.values()))
+    assert epochs["a"] == 1
+    assert {log: checkpoints(store).log_epoch(TOPIC, log) for log in "abc"} == epochs
+
+
+def test_workers_that_register_at_once_agree(store: Store) -> None:
+    checkpoints(store).log_epoch(TOPIC, "old")
+    start = threading.Barrier(6)
+    found: list[tuple[str, int]] = []
+
+    def register(log: str) -> None:
+        writing = checkpoints(store)
+        start.wait(10)
+        found.append((log, writing.log_epoch(TOPIC, log)))
+
+    threads = [threading.Thread(target=register, args=(log,)) for log in ["x"] * 3 + ["y"] * 3]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(found) == 6
+    settled = {log: checkpoints(store).log_epoch(TOPIC, log) for log in ("old", "x", "y")}
+    assert settled["old"] == 1
+    assert len(set(settled.values())) == 3
+    assert min(settled["x"], settled["y"]) > 1
+
+
+def test_a_version_orders_logs_before_offsets(store: Store) -> None:
+    writing = checkpoints(store)
+    version = CheckpointRow.columns().index("version")
+    old = writing.row(TOPIC, 0, "a", 1, (1 << VERSION_OFFSET_BITS) - 1, 1, b"")
+    new = writing.row(TOPIC, 0, "b", 2, 0, 1, b"")
+    assert old[version] < new[version]
+
+
+def test_the_log_before_is_found_partition_by_partition(store: Store) -> None:
+    writing = checkpoints(store)
+    for epoch, log in enumerate(("a", "b", "silent", "c"), start=1):
+        assert writing.log_epoch(TOPIC, log) == epoch
+    save(store, writing, 5, log="a", epoch=1)
+    for partition in (0, 2):
+        save(store, writing, 10, b"old", log="b", epoch=2, partition=partition)
+        save(store, writing, 20, b"new", log="b", epoch=2, partition=partition)
+    save(store, writing, 1, log="c", epoch=4)
+    found = checkpoints(store).latest_of_previous_log(TOPIC, "c")
+    assert found == [Checkpoint(TOPIC, partition, "b", 20, 1, b"new") for partition in (0, 2)]
+    assert checkpoints(store).latest_of_previous_log(TOPIC, "a") == []
+    assert checkpoints(store).latest_of_previous_log(TOPIC, "unknown") == []
+
+
+def test_pruning_keeps_the_current_log_and_the_one_before(store: Store) -> None:
+    writing = checkpoints(store)
+    for log in ("a", "b", "c"):
+        save(store, writing, 10, log=log, epoch=writing.log_epoch(TOPIC, log))
+    save(store, writing, 10, topic="events.chat", log="a")
+    assert writing.prune(TOPIC) == ["a"]
+    assert writing.prune(TOPIC) == []
+    assert writing.load(TOPIC, 0, "a") is None
+    assert writing.load(TOPIC, 0, "b") is not None
+    assert writing.load(TOPIC, 0, "c") is not None
+    assert writing.load("events.chat", 0, "a") is not None
