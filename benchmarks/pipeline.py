@@ -20,7 +20,8 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,7 +34,7 @@ from schemas.settings import load_settings
 from sinks.kpis.query import kpi_table
 from streams.embedded import EmbeddedBroker
 from streams.parts import create_all_topics, opened_store
-from streams.topic_admin import PLAINTEXT
+from streams.broker_admin import PLAINTEXT
 
 BUILD = Path("build")
 EVENTS_PER_CALL = 4.8
@@ -82,9 +83,10 @@ def main() -> None:
 def _made_log(directory: Path, calls: int) -> Path:
     path = directory / "queue_log.txt"
     maker = Path("samples") / "make_queue_log.py"
+    agents = max(12, calls // 180)
+    asked = f"--calls {calls} --days 5 --agents {agents} --output {path}".split()
     subprocess.run(
-        [sys.executable, maker, "--calls", str(calls), "--days", "5", "--output", path]
-        + ["--agents", str(max(12, calls // 250))],
+        [sys.executable, maker, *asked],
         check=True,
     )
     return path
@@ -102,9 +104,9 @@ def _measure(directory: Path, bootstrap: str, events: int) -> Result:
         "SWITCHBOARD_BROKER__SESSION_TIMEOUT_SECONDS": "6",
         "SWITCHBOARD_HTTP__PORT": "0",
     }
+    program = Path(sys.executable).parent / "switchboard"
     worker = subprocess.Popen(
-        ["taskset", "-c", str(core), Path(sys.executable).parent / "switchboard", "run"]
-        + ["--data", directory / "data"],
+        ["taskset", "-c", str(core), program, "run", "--data", directory / "data"],
         env=environment,
         stderr=subprocess.PIPE,
         text=True,
@@ -133,8 +135,7 @@ def _before(deadline: float, what: str) -> None:
 
 
 def _address(worker: subprocess.Popen[str]) -> str:
-    assert worker.stderr is not None
-    for line in worker.stderr:
+    for line in worker.stderr or ():
         if found := re.search(r"http://(\S+)", line):
             return found[1]
     raise SystemExit("the worker ended before it was ready")
@@ -153,7 +154,7 @@ def _metrics(address: str) -> dict[str, float]:
 def _threads(pid: int) -> dict[str, float]:
     """Processor seconds by thread name; threads of the embedded engine are those not Python's."""
     tick = os.sysconf("SC_CLK_TCK")
-    found: Counter[str] = Counter()
+    found: defaultdict[str, float] = defaultdict(float)
     for task in Path(f"/proc/{pid}/task").iterdir():
         try:
             fields = (task / "stat").read_text().rsplit(")", 1)[1].split()
@@ -215,8 +216,8 @@ def _versions() -> dict[str, str]:
     }
 
 
-def _check(log: Path, overrides: dict[str, object], events: int) -> None:
-    """Compare what is stored with counts of the log's own words; a fast wrong answer is no answer."""
+def _check(log: Path, overrides: Mapping[str, object], events: int) -> None:
+    """Compare what is stored with counts of the log's own words: fast and wrong is no answer."""
     words = Counter(line.split(b"|", 5)[4] for line in log.read_bytes().splitlines())
     settings = load_settings(None, overrides)
     with opened_store(settings) as store:

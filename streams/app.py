@@ -10,7 +10,7 @@ Extensions are ordinary Faust agents on the derived topics, registered on `Pipel
 import asyncio
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import faust
@@ -38,6 +38,7 @@ PIPELINE: Final = "stage1"
 DAY_SECONDS: Final = 86_400.0
 MAX_POLL_RECORDS: Final = 2_000
 BUFFERED_CHUNKS: Final = 8
+PROGRESS_SECONDS: Final = 0.05
 
 
 def rules_of(settings: Settings) -> FoldRules:
@@ -114,8 +115,7 @@ class Pipeline:
             rules=rules,
             pace=pace_of(settings),
             metrics=metrics,
-            commit=lambda offsets: self.app.consumer.commit_positions(offsets),
-            reread=lambda tp, offset: self.app.consumer.reread(tp, offset),
+            reader=self,
         )
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._timer: asyncio.Task[None] | None = None
@@ -133,7 +133,7 @@ class Pipeline:
             async for event in stream.events():
                 try:
                     await worker.process(event.value)
-                except Exception as error:
+                except Exception as error:  # noqa: BLE001 -- whatever it is, the worker ends
                     # Nothing may escape: Faust would count the chunk as done and go on.
                     self._fail(error)
                     await asyncio.Event().wait()
@@ -149,15 +149,43 @@ class Pipeline:
         self._timer = asyncio.create_task(self.worker.run_timer(), name="flush")
         self._timer.add_done_callback(self._timer_ended)
 
+    async def run_until(
+        self, ends: Mapping[TP, int], shown: Callable[[int], None] = lambda _: None
+    ) -> None:
+        """Run until stored checkpoints cover everything before `ends`, then stop.
+
+        `shown` is called with the number of records applied so far. Raises what made the worker
+        fail, if something did.
+        """
+        await self.start()
+        try:
+            while not self.worker.covers(ends):
+                shown(sum(self.worker.applied().values()))
+                if self.worker.has_applied(ends):
+                    await self.worker.settle()
+                else:
+                    await asyncio.wait([self.failed], timeout=PROGRESS_SECONDS)
+                if self.failed.done():
+                    self.failed.result()
+        finally:
+            await self.stop()
+
     async def stop(self) -> None:
         """Checkpoint within the revoke deadline, leave the group, end."""
         if self.app.consumer is not None:
-            self.app.consumer.stop_flow()
-            self.app.consumer.cancel_recovery()
+            self.app.consumer.leave()
         await self.worker.stop()
         if self._timer is not None:
             await asyncio.gather(self._timer, return_exceptions=True)
         await self.app.stop()
+
+    async def commit(self, offsets: Mapping[TP, int]) -> None:
+        """Tell the group what checkpoints cover."""
+        await self.app.consumer.commit_positions(offsets)
+
+    async def reread(self, tp: TP, offset: int) -> None:
+        """Read a partition again from `offset`."""
+        await self.app.consumer.reread(tp, offset)
 
     def not_ready(self) -> str:
         """Why this worker is not ready; "" if it is."""

@@ -4,9 +4,10 @@ A topic was deleted and made anew, or an embedded broker forgot everything. The 
 true and are added to; interactions that were open in it go on in the new one, and an event that a
 source publishes again is recognised, because facts and clocks are carried over.
 
-First the old log is finished: what was stored in `events` beyond its last checkpoint is applied from
-there, so that no row of the old log says more, or less, than its final state. May touch the store
-through the checkpoint store and the writer it is given; blocks, so it runs in the sink's thread.
+First the old log is finished: what was stored in `events` beyond its last checkpoint is applied
+from there, so that no row of the old log says more, or less, than its final state. May touch the
+store through the checkpoint store and the writer it is given; blocks, so it runs in the sink's
+thread.
 """
 
 from collections.abc import Iterable, Sequence

@@ -68,6 +68,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
 
     transport: "Transport"
     _recovery: asyncio.Task[None] | None = None
+    _leaving = False
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> dict[TP, Any]:
         fetched = await super()._getmany(active_partitions, timeout)
@@ -109,7 +110,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
             if tp.topic in self.transport.source_topics
         )
         self.cancel_recovery()
-        if sources:
+        if sources and not self._leaving:
             self.pause_partitions(sources)
             self._recovery = asyncio.create_task(self._recover(sources), name="recovery")
         others = {tp for tp in self.assignment() if tp.topic not in self.transport.source_topics}
@@ -135,6 +136,12 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
     async def reread(self, partition: TP, offset: int) -> None:
         """Read a partition again from `offset`."""
         await self.seek_wait({partition: offset})
+
+    def leave(self) -> None:
+        """Read no more: this worker is stopping, and takes over no partitions."""
+        self._leaving = True
+        self.stop_flow()
+        self.cancel_recovery()
 
     def cancel_recovery(self) -> None:
         """Stop a recovery that is under way: its partitions have gone, or it begins again."""

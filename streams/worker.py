@@ -14,7 +14,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -80,6 +80,18 @@ class Broker(Protocol):
         ...
 
 
+class Reader(Protocol):
+    """What the worker asks of whatever reads for it."""
+
+    async def commit(self, offsets: Mapping[TP, int]) -> None:
+        """Tell the group, for lag tools, what checkpoints cover."""
+        ...
+
+    async def reread(self, tp: TP, offset: int) -> None:
+        """Read a partition again from `offset`."""
+        ...
+
+
 @dataclass(slots=True)
 class _Held:
     """A source partition that this worker processes."""
@@ -101,7 +113,7 @@ class _Block:
 
 
 class Worker:
-    """See the module's docstring. `commit` tells the group what is covered; `reread` seeks."""
+    """See the module's docstring."""
 
     def __init__(
         self,
@@ -114,8 +126,7 @@ class Worker:
         rules: FoldRules,
         pace: Pace,
         metrics: Metrics,
-        commit: Callable[[Mapping[TP, int]], Awaitable[None]],
-        reread: Callable[[TP, int], Awaitable[None]],
+        reader: Reader,
     ) -> None:
         self._broker = broker
         self._checkpoints = checkpoints
@@ -124,8 +135,7 @@ class Worker:
         self._abandon = abandon
         self._rules = rules
         self._pace = pace
-        self._commit = commit
-        self._reread = reread
+        self._reader = reader
         self.progress = Progress(metrics)
         self._held: dict[TP, _Held] = {}
         self._lock = asyncio.Lock()
@@ -221,7 +231,7 @@ class Worker:
             if held.confirmed_gap != found:
                 held.confirmed_gap = found
                 logger.warning("%s: %s; reading it again", _named(chunk.partition), gap)
-                await self._reread(chunk.partition, gap.expected)
+                await self._reader.reread(chunk.partition, gap.expected)
                 return
             # Read twice, twice the same: the log itself has nothing there.
             logger.warning("%s: %s; the log has a gap there", _named(chunk.partition), gap)
@@ -368,7 +378,7 @@ class Worker:
                 held.checkpointed = offset
                 held.checkpointed_at = now
         self.progress.checkpointed(block.positions)
-        await self._commit(block.positions)
+        await self._reader.commit(block.positions)
 
     def _write(self, block: _Block) -> None:
         """In the sink's thread."""

@@ -140,7 +140,8 @@ async def _process(
             # A file is complete: whatever its disorder, no event of it is late.
             patient = _with_lateness(settings, report.greatest_disorder_seconds)
             ends = {TP(*at): end for at, end in publisher.ends.items()}
-            await _run_until(patient, bootstrap, store, ends, steps)
+            shown = steps.begin("Processing events", report.events)
+            await Pipeline(patient, bootstrap, store, Metrics()).run_until(ends, shown)
         bookmark.settle()
     return report
 
@@ -150,23 +151,3 @@ def _with_lateness(settings: Settings, seconds: float) -> Settings:
     lateness = max(processing.lateness_seconds, seconds)
     patient = processing.model_copy(update={"lateness_seconds": lateness})
     return settings.model_copy(update={"processing": patient})
-
-
-async def _run_until(
-    settings: Settings, bootstrap: str, store: Store, ends: dict[TP, int], steps: _Steps
-) -> None:
-    """Run the worker until checkpoints cover everything before `ends`."""
-    shown = steps.begin("Processing events", sum(ends.values()))
-    pipeline = Pipeline(settings, bootstrap, store, Metrics())
-    await pipeline.start()
-    try:
-        while not pipeline.worker.covers(ends):
-            shown(sum(pipeline.worker.applied().values()))
-            if pipeline.worker.has_applied(ends):
-                await pipeline.worker.settle()
-            else:
-                await asyncio.wait([pipeline.failed], timeout=0.05)
-            if pipeline.failed.done():
-                pipeline.failed.result()
-    finally:
-        await pipeline.stop()
