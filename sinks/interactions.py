@@ -49,7 +49,8 @@ def find_interaction(store: Store, tenant: str, interaction_id: str) -> StoredIn
         return None
     facts = {name: value for name, value in rows[0].items() if name not in _NOT_FACTS}
     arrays = {n.removeprefix("visits_"): facts.pop(n) for n in list(facts) if _of_visits(n)}
-    visits = [dict(zip(arrays, values, strict=True)) for values in zip(*arrays.values(), strict=True)]
+    items = zip(*arrays.values(), strict=True)
+    visits = [dict(zip(arrays, values, strict=True)) for values in items]
     # Events of one second lie in the order in which their source wrote them.
     events = store.query(
         "SELECT occurred_at, type, source, event_id, payload FROM events FINAL"

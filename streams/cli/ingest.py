@@ -16,6 +16,7 @@ from gateway.publish import Publisher
 from schemas.settings import Settings
 from streams.broker_admin import Security
 from streams.cli.options import (
+    BrokerOption,
     ConfigOption,
     DataOption,
     TenantOption,
@@ -23,7 +24,7 @@ from streams.cli.options import (
     err,
     log_to_stderr,
     out,
-    settings_of,
+    settings_with_broker,
 )
 from streams.cli.process import TOPICS
 from streams.topic_admin import topic_logs
@@ -40,10 +41,7 @@ def asterisk_queue_log(
     source: Annotated[
         str, typer.Option(help="Name of the exchange the file is from.")
     ] = DEFAULT_SOURCE,
-    broker: Annotated[
-        str | None,
-        typer.Option(help="host:port of the broker, where it is not the configured one."),
-    ] = None,
+    broker: BrokerOption = None,
     config: ConfigOption = None,
     data: DataOption = None,
     tenant: TenantOption = None,
@@ -55,14 +53,7 @@ def asterisk_queue_log(
     published again, under the same ids, and change nothing.
     """
     log_to_stderr(verbose, level=logging.INFO)
-    more = {} if broker is None else {"broker": {"url": broker}}
-    settings = settings_of(config, data, tenant, **more)
-    if settings.broker.embedded:
-        raise typer.BadParameter(
-            "there is no broker to publish to: the embedded one belongs to `switchboard run`, which"
-            " prints its address. Give that address, or configure broker.url.",
-            param_hint="--broker",
-        )
+    settings = settings_with_broker(broker, config, data, tenant)
     report = asyncio.run(_ingest(file, source, settings, follow=follow))
     out.print(f"{report.lines} lines, {report.events} events published")
     if report.unreadable_count:

@@ -34,6 +34,14 @@ DataOption = Annotated[
 TenantOption = Annotated[
     str | None, typer.Option("--tenant", help="Tenant whose contacts these are.")
 ]
+BrokerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--broker",
+        metavar="HOST:PORT",
+        help="Address of the broker, where it is not the configured one.",
+    ),
+]
 FormatOption = Annotated[Format, typer.Option("--format", help="`table` to read, `json` to pipe.")]
 VerboseOption = Annotated[
     bool, typer.Option("--verbose", "-v", help="Show what happens inside, on standard error.")
@@ -53,6 +61,28 @@ def settings_of(
     if tenant is not None:
         overrides["tenant"] = tenant
     return load_settings(config, overrides)
+
+
+def settings_with_broker(
+    broker: str | None,
+    config: Path | None,
+    data: Path | None = None,
+    tenant: str | None = None,
+) -> Settings:
+    """The settings of a command that needs a broker which is already running.
+
+    Raises:
+        typer.BadParameter: none is named; the embedded one belongs to the command that starts it.
+    """
+    more = {} if broker is None else {"broker": {"url": broker}}
+    settings = settings_of(config, data, tenant, **more)
+    if settings.broker.embedded:
+        raise typer.BadParameter(
+            "no broker is named: the embedded one belongs to `switchboard run`, which makes its"
+            " topics and prints its address. Give an address, or configure broker.url.",
+            param_hint="--broker",
+        )
+    return settings
 
 
 def log_to_stderr(verbose: bool, *, level: int = logging.WARNING) -> None:

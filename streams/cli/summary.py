@@ -3,12 +3,12 @@
 import json
 
 from rich.console import Console
-from rich.table import Table
 
 from gateway.ingest import IngestReport
 from schemas.settings import Settings
-from sinks.kpis.query import KpiResult, kpi_table
+from sinks.kpis.query import kpi_table
 from sinks.store import Store
+from streams.cli.kpi_report import by_row
 from streams.cli.options import Format
 
 
@@ -32,23 +32,5 @@ def print_summary(
         + (f", {report.unreadable_count} unreadable" if report.unreadable_count else "")
         + ("" if report.events else " (nothing new since the last run)")
     )
-    out.print(_table(results, settings))
-
-
-def _table(results: list[KpiResult], settings: Settings) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("queue", "offered", "answered", "abandoned", "open", "service level", "ASA"):
-        table.add_column(heading, justify="left" if heading == "queue" else "right")
-    for result in results:
-        row = result.to_json()
-        name = str(row["queue"])
-        queue = settings.queue(name)
-        level = row["service_level_ratio"][queue.service_level_preset]
-        speed = row["average_speed_of_answer_seconds"]
-        table.add_row(
-            name,
-            *(str(row[key]) for key in ("offered", "answered", "abandoned", "open")),
-            "–" if level is None else f"{level:.1%} in {queue.target_seconds:g} s",
-            "–" if speed is None else f"{speed:.1f} s",
-        )
-    return table
+    if results:
+        out.print(by_row(out, results, settings, "queue"))

@@ -1,0 +1,238 @@
+"""KPIs as tables for people, never wider than the terminal.
+
+Over all time each queue is a column; where there are too many queues for that, or intervals, each
+is a row and the most asked-for KPIs are columns. Prints on the console it is given.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Final, Literal
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from schemas.queues import QueueSettings
+from schemas.settings import Settings
+from sinks.kpis.catalogue import KPIS
+from sinks.kpis.customers import CUSTOMERS
+from sinks.kpis.definition import Kpi
+from sinks.kpis.handling import HANDLING
+from sinks.kpis.query import KpiResult, Value
+from sinks.kpis.service_level import SERVICE_LEVEL
+from sinks.kpis.volumes import VOLUMES
+from sinks.kpis.waiting import WAITING
+from streams.cli.values import NOTHING, duration, local, shown
+
+SERVICE_LEVEL_ID: Final = "service_level_ratio."
+SECTIONS: Final[tuple[tuple[str, tuple[Kpi, ...]], ...]] = (
+    ("Volumes", VOLUMES),
+    ("Service level", SERVICE_LEVEL),
+    ("Waiting", WAITING),
+    ("Handling", HANDLING),
+    ("Customers", CUSTOMERS),
+)
+ALWAYS: Final = frozenset({"offered", "answered", "abandoned", "open", "missed_rings"})
+"""Counts that are shown even where they are 0 everywhere."""
+
+COLUMNS: Final[tuple[tuple[str, str], ...]] = (
+    ("offered", "offered"),
+    ("answered", "answered"),
+    ("abandoned", "abandoned"),
+    ("service_level_ratio", "service level"),
+    ("average_speed_of_answer_seconds", "ASA"),
+    ("abandonment_ratio", "abandonment"),
+    ("open", "open"),
+    ("longest_wait_seconds", "longest wait"),
+    ("average_talk_seconds", "talk"),
+    ("wait_p90_seconds", "wait p90"),
+    ("average_handle_seconds", "handle"),
+    ("missed_rings", "missed rings"),
+    ("transfer_ratio", "transferred"),
+    ("average_wrapup_seconds", "wrap-up"),
+)
+"""KPIs shown where rows are intervals or queues, and their headings, the most asked-for first: what
+does not fit the terminal is left out from the end."""
+
+OWN_PRESET_MARK: Final = "●"
+PROVISIONAL_MARK: Final = "*"
+_INDENT: Final = "  "
+_GAP: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What was asked: aware times, an interval as written, seconds, and the cohort."""
+
+    from_: datetime | None
+    to: datetime | None
+    interval: str
+    target: float | None
+    short: float | None
+    cohort: Literal["offered", "ended"]
+
+
+def print_report(
+    out: Console, results: Sequence[KpiResult], settings: Settings, question: Question
+) -> None:
+    """Print KPIs in the form that fits them and the terminal."""
+    if not results:
+        out.print("No contacts in that time.")
+        return
+    if question.interval == "all":
+        out.print(_asked(results, settings, question), style="dim", soft_wrap=True)
+        wide = _by_kpi(results, settings)
+        if _width(out, wide) <= out.width:
+            out.print(wide)
+            _print_unshown(out, results)
+        else:
+            out.print(by_row(out, results, settings, "queue"))
+    else:
+        for name, group in groupby(results, key=_name):
+            of_queue = list(group)
+            heading = _asked(of_queue, settings, question)
+            out.print(f"[bold]{name}[/] [dim]{heading}[/]", soft_wrap=True)
+            out.print(by_row(out, of_queue, settings, "from"))
+    _print_notes(out, results, settings)
+
+
+def _asked(results: Sequence[KpiResult], settings: Settings, question: Question) -> str:
+    zones = list(dict.fromkeys(_queue(result, settings).timezone for result in results))
+    bounds = [
+        f"{word} {local(at, zones[0], seconds=bool(at.second))}"
+        for word, at in (("from", question.from_), ("to", question.to))
+        if at is not None
+    ]
+    by = "entered the queue" if question.cohort == "offered" else "were concluded"
+    when = " ".join(bounds) or "all time"
+    where = f" ({', '.join(zones)})" if bounds or question.interval != "all" else ""
+    return f"{when}{where}, contacts counted when they {by}"
+
+
+def _by_kpi(results: Sequence[KpiResult], settings: Settings) -> Table:
+    """A row a KPI under its section, a column a queue."""
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
+    table.add_column("")
+    for result in results:
+        heading = _head(result, settings, "queue")
+        table.add_column(Text(heading), justify="right", no_wrap=True)
+    for title, kpis in SECTIONS:
+        table.add_row(Text(title, style="bold cyan"))
+        if kpis is SERVICE_LEVEL:
+            table.add_row(f"{_INDENT}target T", *(_seconds(r.target_seconds) for r in results))
+            short = (_seconds(r.short_abandon_seconds) for r in results)
+            table.add_row(f"{_INDENT}short abandon S", *short)
+        for kpi in _worth_showing(kpis, results):
+            table.add_row(_INDENT + _label(kpi), *(_cell(kpi, r, settings) for r in results))
+    return table
+
+
+def _label(kpi: Kpi) -> str:
+    head, _, preset = kpi.id.partition(".")
+    return preset if head + "." == SERVICE_LEVEL_ID else kpi.title
+
+
+def _cell(kpi: Kpi, result: KpiResult, settings: Settings) -> Text:
+    text = shown(result.values[kpi.id], kpi.unit)
+    if kpi.id == SERVICE_LEVEL_ID + _queue(result, settings).service_level_preset:
+        return Text(f"{OWN_PRESET_MARK} {text}", style="bold")
+    return Text(text)
+
+
+def _worth_showing(kpis: Iterable[Kpi], results: Sequence[KpiResult]) -> Iterator[Kpi]:
+    for kpi in kpis:
+        if kpi.id in ALWAYS or kpi.unit == "ratio" or any(r.values[kpi.id] for r in results):
+            yield kpi
+
+
+def _print_unshown(out: Console, results: Sequence[KpiResult]) -> None:
+    everything = [kpi for _, kpis in SECTIONS for kpi in kpis]
+    there = {kpi.id for kpi in _worth_showing(everything, results)}
+    unshown = [kpi.id for kpi in everything if kpi.id not in there]
+    if unshown:
+        out.print(f"0 or without data: {', '.join(unshown)}", style="dim")
+
+
+def by_row(
+    out: Console, results: Sequence[KpiResult], settings: Settings, first: Literal["queue", "from"]
+) -> Table:
+    """A row a result; as many KPIs as the terminal has room for."""
+    heads = [_head(result, settings, first) for result in results]
+    columns = [
+        (title, [_value(result, kpi_id, settings) for result in results])
+        for kpi_id, title in COLUMNS
+    ]
+    room = out.width - max(len(head) for head in [*heads, first])
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
+    table.add_column(first, no_wrap=True)
+    cells: list[list[str]] = []
+    for title, column in columns:
+        room -= _GAP + max(len(cell) for cell in [*column, title])
+        if room < 0:
+            break
+        table.add_column(title, justify="right", no_wrap=True)
+        cells.append(column)
+    for number, head in enumerate(heads):
+        table.add_row(Text(head), *(Text(column[number]) for column in cells))
+    return table
+
+
+def _head(result: KpiResult, settings: Settings, first: Literal["queue", "from"]) -> str:
+    mark = PROVISIONAL_MARK if _provisional(result) else ""
+    if first == "queue" or result.interval_start is None:
+        return _name(result) + mark
+    start = result.interval_start
+    zone = _queue(result, settings).timezone
+    return local(start, zone, seconds=bool(start.second)) + mark
+
+
+def _value(result: KpiResult, kpi_id: str, settings: Settings) -> str:
+    if kpi_id + "." != SERVICE_LEVEL_ID:
+        return shown(result.values[kpi_id], KPIS[kpi_id].unit)
+    preset = _queue(result, settings).service_level_preset
+    value = result.values[SERVICE_LEVEL_ID + preset]
+    if value is None:
+        return NOTHING
+    return f"{shown(value, 'ratio')} in {_seconds(result.target_seconds)}"
+
+
+def _print_notes(out: Console, results: Sequence[KpiResult], settings: Settings) -> None:
+    """What the marks mean, and why a service level may be missing."""
+    presets = list(dict.fromkeys(_queue(r, settings).service_level_preset for r in results))
+    notes = [f"service level by {' or '.join(presets)} ({OWN_PRESET_MARK} where all are shown)"]
+    if any(_provisional(result) for result in results):
+        notes.append(f"{PROVISIONAL_MARK} provisional: late events may still change it")
+    if any(_threshold_unknown(result.values) for result in results):
+        notes.append(
+            "no service level where panes were counted before the target was configured:"
+            " give --target, and contacts are counted anew"
+        )
+    for note in notes:
+        out.print(note, style="dim")
+
+
+def _provisional(result: KpiResult) -> bool:
+    """Whether late events may still change it. What has no end always may: that is no news."""
+    return result.interval_end is not None and not result.final
+
+
+def _threshold_unknown(values: dict[str, Value]) -> bool:
+    return bool(values["answered"]) and values["answered_in_target"] is None
+
+
+def _queue(result: KpiResult, settings: Settings) -> QueueSettings:
+    return settings.queue(result.dimensions.get("queue", ""))
+
+
+def _name(result: KpiResult) -> str:
+    return " · ".join(result.dimensions.values()) or "total"
+
+
+def _seconds(value: float | None) -> str:
+    return "various" if value is None else duration(value)
+
+
+def _width(out: Console, table: Table) -> int:
+    return out.measure(table, options=out.options.update(max_width=10_000)).maximum
