@@ -19,7 +19,7 @@ CREATE TABLE IF NOT EXISTS events{local}{on_cluster}
     event_id String,
     type LowCardinality(String),
     topic LowCardinality(String),
-    payload String CODEC(ZSTD(3)),
+    payload String CODEC(ZSTD(1)),
     produced_at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
     log LowCardinality(String),
     source_partition UInt32,
@@ -191,8 +191,7 @@ CREATE TABLE IF NOT EXISTS agent_panes{local}{on_cluster}
     state_available_ms Int64,
     state_on_contact_ms Int64,
     state_wrapup_ms Int64,
-    state_paused_ms Int64,
-    state_offline_ms Int64
+    state_paused_ms Int64
 )
 ENGINE = {replicated}ReplacingMergeTree(version)
 PARTITION BY toYYYYMM(pane_at)
