@@ -7,7 +7,7 @@ Embedded parts are started here and end with the context. I/O: child process, ne
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from schemas.queues import QueueSettings
 from schemas.rows import QueueSettingRow
@@ -15,9 +15,11 @@ from schemas.settings import Settings
 from sinks.kpis.views import views
 from sinks.migrate import migrate
 from sinks.store import Store, open_store
-from streams.broker_admin import Security
-from streams.embedded import EmbeddedBroker
-from streams.topic_admin import TopicResult, create_topics, topic_specs
+
+# Kafka's clients take half a second to import: commands that only read the store do without them.
+if TYPE_CHECKING:
+    from streams.broker_admin import Security
+    from streams.topic_admin import TopicResult
 
 ANSWER_TIMEOUT_SECONDS: Final = 60
 """How long one answer of a ClickHouse server may take."""
@@ -51,13 +53,19 @@ def opened_broker(settings: Settings) -> Iterator[str]:
     if not settings.broker.embedded:
         yield settings.broker.url
         return
+    from streams.embedded import EmbeddedBroker
+
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     with EmbeddedBroker(settings.data_dir) as broker:
         yield broker.bootstrap
 
 
-def create_all_topics(settings: Settings, bootstrap: str, security: Security) -> list[TopicResult]:
+def create_all_topics(
+    settings: Settings, bootstrap: str, security: "Security"
+) -> "list[TopicResult]":
     """Create every topic that is missing; see `streams.topic_admin.create_topics`."""
+    from streams.topic_admin import create_topics, topic_specs
+
     specs = topic_specs(settings.broker)
     return list(create_topics(bootstrap, specs, security=security))
 

@@ -1,4 +1,4 @@
-"""The errors that a person can do something about, and those that only commands raise."""
+"""The errors that a person can do something about, of every part of the program."""
 
 from typing import Final
 
@@ -10,12 +10,8 @@ from sinks.kpis.catalogue import UnknownKpi
 from sinks.kpis.query import KpiQueryError
 from sinks.migrate import MigrationError
 from streams.broker_admin import TopicAdminError
+from streams.cli.options import NothingFound
 from streams.embedded import EmbeddedBrokerError
-
-
-class NothingFound(Exception):
-    """What was asked for is not in the store; the message says what is, or how it gets there."""
-
 
 FORESEEN: Final = (
     SettingsError,

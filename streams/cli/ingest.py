@@ -34,7 +34,9 @@ app = typer.Typer(no_args_is_help=True, help="Publish a source's events to the b
 
 @app.command("asterisk-queue-log")
 def asterisk_queue_log(
-    file: Annotated[Path, typer.Argument(help="Asterisk's queue_log.", show_default=False)],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Asterisk's queue_log.", show_default=False)
+    ],
     follow: Annotated[
         bool, typer.Option(help="Go on as the file grows, through rotations, until stopped.")
     ] = False,

@@ -12,12 +12,12 @@ from rich.text import Text
 
 from schemas.settings import Settings
 from sinks.interactions import StoredInteraction, find_interaction, similar_interactions
-from streams.cli.errors import NothingFound
 from streams.cli.options import (
     ConfigOption,
     DataOption,
     Format,
     FormatOption,
+    NothingFound,
     TenantOption,
     log_to_stderr,
     out,

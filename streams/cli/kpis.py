@@ -7,9 +7,8 @@ from typing import Annotated, Literal
 import typer
 
 from schemas.settings import Settings
-from sinks.kpis.query import KpiResult, kpi_table
+from sinks.kpis.query import KpiResult, interval_of, kpi_table
 from sinks.store import Store
-from streams.cli.errors import NothingFound
 from streams.cli.kpi_explain import print_catalogue, print_explanation
 from streams.cli.kpi_report import Question, print_report
 from streams.cli.options import (
@@ -17,6 +16,7 @@ from streams.cli.options import (
     DataOption,
     Format,
     FormatOption,
+    NothingFound,
     TenantOption,
     log_to_stderr,
     out,
@@ -118,6 +118,7 @@ def kpis(
         return
     log_to_stderr(verbose=False)
     settings = settings_of(config, data, tenant)
+    interval_of(interval)  # refuses a bad one before anything is opened
     zone = settings.queue(queue or "").timezone
     question = Question(
         from_=instant(from_, zone, "--from"),

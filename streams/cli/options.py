@@ -1,4 +1,4 @@
-"""Options that several commands share, and the settings that come of them."""
+"""What commands share: options, settings that come of them, consoles, the error of finding none."""
 
 import logging
 from enum import StrEnum
@@ -10,6 +10,10 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from schemas.settings import Settings, load_settings
+
+
+class NothingFound(Exception):
+    """What was asked for is not in the store; the message says what is, or how it gets there."""
 
 
 class Format(StrEnum):

@@ -61,7 +61,9 @@ class _SettledBookmark(Bookmark):
 
 @app.command("asterisk-queue-log")
 def asterisk_queue_log(
-    file: Annotated[Path, typer.Argument(help="Asterisk's queue_log.", show_default=False)],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Asterisk's queue_log.", show_default=False)
+    ],
     source: Annotated[
         str | None,
         typer.Option(

@@ -6,8 +6,7 @@ from contextlib import contextmanager
 from schemas.settings import Settings
 from sinks.migrate import queue_setting_changes
 from sinks.store import Store
-from streams.cli.errors import NothingFound
-from streams.cli.options import err
+from streams.cli.options import NothingFound, err
 from streams.parts import opened_store, queue_setting_rows, store_directory
 
 
