@@ -140,18 +140,21 @@ class Publisher:
         filling: dict[tuple[str, int], Any] = {}
         submitted: list[tuple[int, asyncio.Future[Any]]] = []
         for record in records:
-            topic, key, value, _ = record
+            topic, key, value, _, headers, partition = record
             known = partitions.get(topic)
             if known is None:
                 known = partitions[topic] = sorted(await self._producer.partitions_for(topic))
-            place = topic, known[_hash(key) % len(known)]
+            if partition is None:
+                partition = known[_hash(key) % len(known)]
+            place = topic, partition
             batch = filling.get(place)
             if batch is None:
                 batch = filling[place] = self._producer.create_batch()
-            if batch.append(timestamp=now, key=key, value=value) is None:
+            if batch.append(timestamp=now, key=key, value=value, headers=headers) is None:
                 submitted.append(await self._send(place, batch))
                 batch = filling[place] = self._producer.create_batch()
-                batch.append(timestamp=now, key=key, value=value)  # an empty batch takes any
+                # An empty batch takes any.
+                batch.append(timestamp=now, key=key, value=value, headers=headers)
         for place, batch in filling.items():
             submitted.append(await self._send(place, batch))
         return submitted

@@ -1,5 +1,6 @@
 """What the sources hand to the publisher: one canonical event, encoded. Pure; knows no I/O."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 
@@ -8,10 +9,12 @@ class Record(NamedTuple):
 
     `key` is the event's subject, so that all events of one interaction or agent share a partition.
     `at` is the event's time in whole seconds since the epoch, UTC; the broker does not see it, the
-    ingest report does.
+    ingest report does. A record without `partition` lies on that of its key.
     """
 
     topic: str
     key: bytes
     value: bytes
     at: int
+    headers: Sequence[tuple[str, bytes]] = ()
+    partition: int | None = None

@@ -27,6 +27,8 @@ FAILPOINTS: Final[dict[str, str]] = {
         if row_type is not CheckpointRow
         for when in ("before", "after")
     },
+    "before_announced": "dead letters or late events are about to be published",
+    "after_announced": "they are published, their rows are not stored",
     "before_refused": "some rows were refused; their dead letters are not stored yet",
     "after_refused": "dead letters of refused rows are stored",
     "after_rows": "every row of a block is stored, its checkpoints are not",

@@ -82,6 +82,16 @@ class Metrics:
             "sink_waiting_seconds",
             "For how long the insert in hand has been failing; 0 when inserts succeed.",
         )
+        self.announced = self._counter(
+            "announced_records_total",
+            "Dead letters and late events that were published on their topic, repeats included.",
+            ("topic",),
+        )
+        self.announce_waiting = self._gauge(
+            "announce_waiting_seconds",
+            "For how long dead letters or late events in hand could not be published; 0 when they"
+            " can. Reading pauses meanwhile.",
+        )
         self.stage_cpu = self._counter(
             "stage_cpu_seconds_total",
             "Processor time of a stage: fold (decoding included), rows, checkpoint, insert. What"

@@ -14,7 +14,7 @@ from functools import partial
 from threading import Event
 from typing import Any, Final
 
-from schemas.rows import ROWS, CheckpointRow, DeadLetterRow, Row
+from schemas.rows import ROWS, CheckpointRow, DeadLetterRow, LateEventRow, Row
 from sinks.errors import StoreError, StoreMisconfigured, StoreRefused, StoreUnavailable
 from sinks.failpoints import failpoint
 from sinks.metrics import Metrics
@@ -26,6 +26,10 @@ logger = logging.getLogger(__name__)
 RowTuple = tuple[Any, ...]
 Block = Mapping[type[Row], Sequence[RowTuple]]
 """Tuples in column order, by the model of their table."""
+Announce = Callable[[Block], None]
+"""Tells the world of dead letters and late events; returns once they are known for good. Called
+from the writing thread; raises `WriteAbandoned` when it is stopped while it waits."""
+ANNOUNCED: Final = (DeadLetterRow, LateEventRow)
 
 FIRST_DELAY_SECONDS: Final = 0.1
 LONGEST_DELAY_SECONDS: Final = 10.0
@@ -48,8 +52,7 @@ class WriteReport:
     rows: dict[str, int] = field(default_factory=dict)
     """Table -> rows stored."""
     dead_letters: list[RowTuple] = field(default_factory=list)
-    """Rows of `DeadLetterRow` for what was refused. They are stored; publishing them is left to
-    the caller."""
+    """Rows of `DeadLetterRow` for what was refused. They are announced and stored."""
     retries: int = 0
     seconds: float = 0.0
 
@@ -62,7 +65,8 @@ class Writer:
     """Writes blocks to a store.
 
     `stop` ends waiting (not an insert under way): `write` then raises `WriteAbandoned`.
-    `on_retry(error, delay_seconds)` is called from the writing thread before each wait.
+    `on_retry(error, delay_seconds)` is called from the writing thread before each wait,
+    `announce(block)` with rows of the tables in `ANNOUNCED` before they are stored.
     """
 
     def __init__(
@@ -71,22 +75,26 @@ class Writer:
         metrics: Metrics,
         stop: Event,
         on_retry: Callable[[StoreError, float], None] | None = None,
+        announce: Announce | None = None,
     ) -> None:
         self._store = store
         self._metrics = metrics
         self._stop = stop
         self._on_retry = on_retry
+        self._announce = announce
 
     def write(self, block: Block) -> WriteReport:
         """Store a block. In this order:
 
-        1. the rows, table by table in the order of `schemas.rows.ROWS`;
-        2. dead letters for rows that were refused;
-        3. the checkpoints, one insert each.
+        1. its dead letters and late events are announced;
+        2. the rows are stored, table by table in the order of `schemas.rows.ROWS`;
+        3. dead letters for rows that were refused are announced, then stored;
+        4. the checkpoints are stored, one insert each.
 
-        So a checkpoint is stored only after every row it vouches for. Doing a block again, in
-        part or as a whole, changes nothing. Raises `WriteAbandoned`; `ValueError` on a table
-        that is not in `ROWS`.
+        So a checkpoint is stored only after every row it vouches for, and a table holds no dead
+        letter that was not announced. Doing a block again, in part or as a whole, changes no
+        table; what was announced is announced again. Raises `WriteAbandoned`; `ValueError` on a
+        table that is not in `ROWS`.
         """
         if unknown := block.keys() - set(ROWS):
             tables = ", ".join(sorted(row_type.TABLE for row_type in unknown))
@@ -94,6 +102,7 @@ class Writer:
         started = time.monotonic()
         report = WriteReport()
         refused: list[RowTuple] = []
+        self._announced({table: block[table] for table in ANNOUNCED if block.get(table)})
         for row_type in ROWS:
             rows = block.get(row_type)
             if not rows or row_type is CheckpointRow:
@@ -103,6 +112,7 @@ class Writer:
             failpoint(f"after_rows:{row_type.TABLE}")
         if refused:
             failpoint("before_refused")
+            self._announced({DeadLetterRow: refused})
             self._insert_whole(DeadLetterRow, refused, report)
             report.dead_letters = refused
             self._metrics.dead_letters.labels(REASON).inc(len(refused))
@@ -116,6 +126,12 @@ class Writer:
         self._metrics.sink_flush.observe(report.seconds)
         failpoint("after_block")
         return report
+
+    def _announced(self, rows: Block) -> None:
+        if rows and self._announce is not None:
+            failpoint("before_announced")
+            self._announce(rows)
+            failpoint("after_announced")
 
     def _store_rows(
         self, row_type: type[Row], rows: Sequence[RowTuple], report: WriteReport

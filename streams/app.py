@@ -3,6 +3,7 @@
     source topics ── Transport (chunks, checkpoint seeks) ── agent `project` ── Worker
                                                                                   │
                              CheckpointStore ◄── Writer ◄── rows and checkpoints ─┘
+                                                   └─ DerivedTopics ─► dead letters, late events
 
 Extensions are ordinary Faust agents on the derived topics, registered on `Pipeline.app`.
 """
@@ -27,6 +28,7 @@ from sinks.store import Store
 from sinks.writer import Writer
 from streams.broker_admin import Security
 from streams.carry_over import CarryOver
+from streams.derived import DerivedTopics
 from streams.fold.rules import FoldRules
 from streams.topic_admin import earliest_offsets, end_offsets, ends_before, topic_logs
 from streams.transport import ChunkSchema, Transport
@@ -101,10 +103,11 @@ class Pipeline:
 
     def __init__(self, settings: Settings, bootstrap: str, store: Store, metrics: Metrics) -> None:
         abandon = threading.Event()
-        writer = Writer(store, metrics, abandon)
+        security = Security.of(settings.broker)
+        self._derived = DerivedTopics(bootstrap, security.producer_options(), abandon, metrics)
+        writer = Writer(store, metrics, abandon, announce=self._derived.announce)
         checkpoints = CheckpointStore(store, PIPELINE, metrics)
         rules = rules_of(settings)
-        security = Security.of(settings.broker)
         self.app = _faust_app(settings, bootstrap, security)
         self.worker = Worker(
             broker=KafkaBroker(bootstrap, security),
@@ -177,6 +180,7 @@ class Pipeline:
         await self.worker.stop()
         if self._timer is not None:
             await asyncio.gather(self._timer, return_exceptions=True)
+        await self._derived.close()
         await self.app.stop()
 
     async def commit(self, offsets: Mapping[TP, int]) -> None:
@@ -193,7 +197,7 @@ class Pipeline:
             return f"failed: {self.failed.exception()}"
         if not self.worker.assigned:
             return "no partitions are assigned and recovered yet"
-        return ""
+        return self._derived.waiting_for
 
     def _timer_ended(self, timer: asyncio.Task[None]) -> None:
         error = None if timer.cancelled() else timer.exception()

@@ -301,6 +301,8 @@ class Worker:
         """Checkpoint everything within `revoke_seconds`, and end."""
         self._stopped.set()
         await self.revoke(frozenset(self._held))
+        # A recovery that was cancelled may still wait in the sink's thread, and for this loop.
+        self._abandon.set()
         self._sink.shutdown(wait=True)
 
     async def _give_up_writing(self) -> None:

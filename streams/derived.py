@@ -1,0 +1,205 @@
+"""Publishes dead letters and late events on their topics, before their rows are stored.
+
+`announce` belongs to the writer (`sinks.writer.Announce`), so whatever stands in `dead_letters` and
+`late_events` was acknowledged on its topic by all replicas, and no checkpoint covers what was not.
+While a topic cannot be written it waits: the block in hand is not stored, the next one fills, and
+reading pauses. `schemas.derived` says what the records look like and how repeats are recognised.
+
+Called from the sink's thread; the producer lives on the event loop. It is started when there is
+something to publish for the first time. May touch: the broker.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from concurrent.futures import CancelledError
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from gateway.publish import Publisher, PublishError
+from gateway.record import Record
+from schemas.derived import (
+    X_ERROR,
+    X_ERROR_PATH,
+    X_LOG,
+    X_OFFSET,
+    X_PARTITION,
+    X_REASON,
+    X_TOPIC,
+    LateNotice,
+)
+from schemas.rows import DeadLetterRow, LateEventRow, Row
+from schemas.topics import EVENTS_DEAD_LETTER, EVENTS_LATE
+from sinks.metrics import Metrics
+from sinks.writer import Block, RowTuple, WriteAbandoned
+
+logger = logging.getLogger(__name__)
+
+ATTEMPT_SECONDS: Final = 5.0
+"""How long the broker has to acknowledge, and so how long giving up can take."""
+FIRST_DELAY_SECONDS: Final = 0.1
+LONGEST_DELAY_SECONDS: Final = 10.0
+_LOOK_SECONDS: Final = 0.05
+"""How often a waiting thread looks whether it is to give up."""
+
+
+class DerivedTopics:
+    """The topics that a worker writes. `announce` from one thread, the rest from the event loop.
+
+    Args:
+        bootstrap: the broker's `host:port`, or several with commas between them.
+        options: further arguments of the producer, such as those of its security.
+        abandon: set to end waiting: `announce` then raises `WriteAbandoned`.
+        metrics: what is published and how long it waits is counted there.
+
+    Attributes:
+        waiting_for: why publication waits, for a person; "" while it does not.
+    """
+
+    def __init__(
+        self,
+        bootstrap: str,
+        options: Mapping[str, Any],
+        abandon: threading.Event,
+        metrics: Metrics,
+    ) -> None:
+        self._bootstrap = bootstrap
+        self._options = {**options, "request_timeout_ms": round(ATTEMPT_SECONDS * 1000)}
+        self._abandon = abandon
+        self._metrics = metrics
+        self._loop = asyncio.get_running_loop()
+        self._publisher: Publisher | None = None
+        self.waiting_for = ""
+
+    def announce(self, block: Block) -> None:
+        """Publish the dead letters and late events of a block; returns once all are acknowledged.
+
+        Tries for ever, all of them again each time: what was acknowledged already is repeated, and
+        recognised by its name. Blocks; not for the event loop's thread.
+
+        Raises:
+            WriteAbandoned: `abandon` was set meanwhile. Some records may be on their topics.
+        """
+        records = list(derived_records(block))
+        delay = FIRST_DELAY_SECONDS
+        failing_since: float | None = None
+        while (error := self._attempt(records)) is not None:
+            failing_since = failing_since or time.monotonic()
+            self._metrics.announce_waiting.set(time.monotonic() - failing_since)
+            self.waiting_for = _why(records, error)
+            logger.warning("rows wait: %s (again in %.1f s)", self.waiting_for, delay)
+            if self._abandon.wait(delay):
+                self._waits_no_more()
+                raise WriteAbandoned(f"stopped while {self.waiting_for or 'publishing'}")
+            delay = min(delay * 2, LONGEST_DELAY_SECONDS)
+        if failing_since is not None:
+            logger.warning("published after %.1f s", time.monotonic() - failing_since)
+            self._waits_no_more()
+        for topic, count in Counter(record.topic for record in records).items():
+            self._metrics.announced.labels(topic).inc(count)
+
+    async def close(self) -> None:
+        """Disconnect. What is not acknowledged belongs to no checkpoint."""
+        publisher, self._publisher = self._publisher, None
+        if publisher is not None:
+            await publisher.__aexit__(None, None, None)
+
+    def _attempt(self, records: list[Record]) -> PublishError | None:
+        """Publish on the event loop and wait for it; the error if that failed."""
+        published = asyncio.run_coroutine_threadsafe(self._publish(records), self._loop)
+        while True:
+            try:
+                published.result(_LOOK_SECONDS)
+            except PublishError as error:
+                return error
+            except CancelledError as error:
+                raise WriteAbandoned("the event loop is ending") from error
+            except TimeoutError as error:
+                if not self._abandon.is_set():
+                    continue
+                published.cancel()
+                self._waits_no_more()
+                raise WriteAbandoned("stopped while publishing") from error
+            else:
+                return None
+
+    async def _publish(self, records: list[Record]) -> None:
+        if self._publisher is None:
+            # Repeats are recognised anyway; a producer id would be lost with its topic, or with a
+            # batch that came to nothing.
+            publisher = Publisher(self._bootstrap, options=self._options, idempotent=False)
+            self._publisher = await publisher.__aenter__()
+        await self._publisher.publish(records)
+
+    def _waits_no_more(self) -> None:
+        self.waiting_for = ""
+        self._metrics.announce_waiting.set(0)
+
+
+def derived_records(block: Block) -> Iterator[Record]:
+    """The records for the dead letters and late events among the rows of a block."""
+    for row in block.get(DeadLetterRow, ()):
+        yield _dead_letter(row)
+    for row in block.get(LateEventRow, ()):
+        yield _late_event(row)
+
+
+def _dead_letter(row: RowTuple) -> Record:
+    said = _named(DeadLetterRow, row)
+    headers = [
+        *said["headers"],
+        *_place(said),
+        (X_REASON, said["reason"].encode()),
+        (X_ERROR_PATH, said["error_path"].encode()),
+        (X_ERROR, said["error"].encode()),
+    ]
+    at = said["produced_at"] // 1000
+    return Record(EVENTS_DEAD_LETTER, said["key"], said["value"], at, headers)
+
+
+def _late_event(row: RowTuple) -> Record:
+    said = _named(LateEventRow, row)
+    notice = LateNotice(
+        topic=said["topic"],
+        partition=said["source_partition"],
+        offset=said["source_offset"],
+        log=said["log"],
+        tenant=said["tenant"],
+        subject=said["subject"],
+        type=said["type"],
+        occurred_at=_instant(said["occurred_at"]),
+        watermark_at=_instant(said["watermark_at"]),
+        applied=bool(said["applied"]),
+    )
+    value = notice.model_dump_json().encode()
+    at = said["occurred_at"] // 1000
+    return Record(EVENTS_LATE, notice.subject.encode(), value, at, _place(said))
+
+
+def _place(said: Mapping[str, Any]) -> list[tuple[str, bytes]]:
+    return [
+        (X_TOPIC, said["topic"].encode()),
+        (X_PARTITION, b"%d" % said["source_partition"]),
+        (X_OFFSET, b"%d" % said["source_offset"]),
+        (X_LOG, said["log"].encode()),
+    ]
+
+
+def _named(row_type: type[Row], row: RowTuple) -> dict[str, Any]:
+    return dict(zip(row_type.columns(), row, strict=True))
+
+
+def _instant(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def _why(records: list[Record], error: PublishError) -> str:
+    topics = " and ".join(sorted({record.topic for record in records}))
+    return (
+        f"waiting for {topics}, which cannot be written ({error.__cause__!r}). If a topic is"
+        " missing, `switchboard topics create` makes it; if it is refused, it takes too small"
+        " records (max.message.bytes) or gives this user no right to write"
+    )
