@@ -1,6 +1,5 @@
 """What the sources hand to the publisher: one canonical event, encoded. Pure; knows no I/O."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 
@@ -16,5 +15,5 @@ class Record(NamedTuple):
     key: bytes
     value: bytes
     at: int
-    headers: Sequence[tuple[str, bytes]] = ()
+    headers: list[tuple[str, bytes]] | None = None
     partition: int | None = None

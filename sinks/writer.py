@@ -61,6 +61,10 @@ class _RowsNotAtFault(StoreMisconfigured):
     """Every row that was tried was refused."""
 
 
+def _to_nobody(_: Block) -> None:
+    """For writers whose rows are told to nobody."""
+
+
 class Writer:
     """Writes blocks to a store.
 
@@ -75,7 +79,7 @@ class Writer:
         metrics: Metrics,
         stop: Event,
         on_retry: Callable[[StoreError, float], None] | None = None,
-        announce: Announce | None = None,
+        announce: Announce = _to_nobody,
     ) -> None:
         self._store = store
         self._metrics = metrics
@@ -128,7 +132,7 @@ class Writer:
         return report
 
     def _announced(self, rows: Block) -> None:
-        if rows and self._announce is not None:
+        if rows:
             failpoint("before_announced")
             self._announce(rows)
             failpoint("after_announced")

@@ -19,6 +19,7 @@ from schemas.rows import (
     EventRow,
     InteractionRow,
     KpiPaneRow,
+    LateEventRow,
     Row,
     TopicLogRow,
 )
@@ -27,7 +28,7 @@ from sinks.errors import StoreError, StoreMisconfigured
 from sinks.metrics import Metrics
 from sinks.migrate import migrate
 from sinks.store import Store
-from sinks.writer import WriteAbandoned, Writer
+from sinks.writer import Block, WriteAbandoned, Writer
 from tests.support.clickhouse import PROJECT, ClickHouseServer
 from tests.support.clickhouse_http import Fault
 from tests.support.rows import row
@@ -274,6 +275,44 @@ def test_a_refused_checkpoint_is_never_set_aside(store: Store) -> None:
     writing = Writer(store, Metrics(), stop, lambda _error, _delay: stop.set())
     with pytest.raises(WriteAbandoned):
         writing.write({EventRow: events(1), CheckpointRow: [checkpoint(1, state=None)]})
+    assert (count(store, CheckpointRow), count(store, DeadLetterRow)) == (0, 0)
+
+
+def test_letters_are_announced_before_they_are_stored(store: Store) -> None:
+    told: list[tuple[Any, ...]] = []
+
+    def announce(block: Block) -> None:
+        rows = [row for rows in block.values() for row in rows]
+        told.extend(rows)
+        # Nobody may find a letter in the table that was not announced.
+        assert count(store, DeadLetterRow) + count(store, LateEventRow) <= len(told) - len(rows)
+        assert count(store, CheckpointRow) == 0
+
+    letter, late = row(DeadLetterRow), row(LateEventRow)
+    refused = row(EventRow, source_offset=2**64)
+    report = Writer(store, Metrics(), threading.Event(), announce=announce).write(
+        {
+            EventRow: [*events(2), refused],
+            DeadLetterRow: [letter],
+            LateEventRow: [late],
+            CheckpointRow: [checkpoint(1)],
+        }
+    )
+    assert told == [letter, late, *report.dead_letters]
+    assert len(report.dead_letters) == 1
+    assert count(store, DeadLetterRow) == 2
+    assert count(store, CheckpointRow) == 1
+
+
+def test_what_cannot_be_announced_is_covered_by_no_checkpoint(store: Store) -> None:
+    def announce(_: Block) -> None:
+        raise WriteAbandoned("no topic")
+
+    writing = Writer(store, Metrics(), threading.Event(), announce=announce)
+    writing.write({EventRow: events(2)})
+    for block in ({DeadLetterRow: [row(DeadLetterRow)]}, {EventRow: [row(EventRow, log=None)]}):
+        with pytest.raises(WriteAbandoned, match="no topic"):
+            writing.write({**block, CheckpointRow: [checkpoint(1)]})
     assert (count(store, CheckpointRow), count(store, DeadLetterRow)) == (0, 0)
 
 
