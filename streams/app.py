@@ -211,6 +211,7 @@ class Pipeline:
 
 def _faust_app(settings: Settings, bootstrap: str, security: Security) -> faust.App:
     session = settings.broker.session_seconds
+    settings.data_dir.mkdir(parents=True, exist_ok=True)  # Faust makes only what lies in it
     return faust.App(
         settings.broker.group,
         broker=[URL(f"kafka://{address}") for address in bootstrap.split(",")],
