@@ -6,7 +6,10 @@ migrated tables to them, and tests validate rows against them.
 
 Inside a row, instants are whole milliseconds since the epoch in UTC (`DateTime64(3, 'UTC')` takes
 them as they are) and durations whole milliseconds in columns named `*_ms`: sums of integers do not
-depend on their order. Views show seconds. Pure.
+depend on their order. Views show seconds.
+
+`log` names one incarnation of one topic; no two topics share one, so keys need not name the topic.
+Pure.
 """
 
 from typing import Annotated, ClassVar, Final
@@ -31,7 +34,7 @@ MaybeI64 = Annotated[int | None, "Nullable(Int64)"]
 Within = Annotated[dict[int, int], "Map(UInt32, Int64)"]
 """Threshold in milliseconds -> how many waited at most that long."""
 Bins = Annotated[dict[int, int], "Map(Int32, Int64)"]
-"""Bin of the wait sketch (`streams.fold.sketch`) -> how many waits fell into it."""
+"""Bin of the wait sketch (`schemas.sketch`) -> how many waits fell into it."""
 
 
 class Row(BaseModel):
@@ -210,7 +213,10 @@ class KpiPaneRow(Row):
 
 
 class AgentPaneRow(Row):
-    """What one source partition knows of an agent in a minute: absolute, summed when read."""
+    """What one source partition knows of an agent in a minute: absolute, summed when read.
+
+    Time offline is not among the states: it is no staffed time, and would fill days of minutes.
+    """
 
     TABLE = "agent_panes"
     KEY = ("tenant", "agent", "pane_at", "log", "source_partition", "generation")
@@ -235,7 +241,6 @@ class AgentPaneRow(Row):
     state_on_contact_ms: I64
     state_wrapup_ms: I64
     state_paused_ms: I64
-    state_offline_ms: I64
 
 
 class DeadLetterRow(Row):

@@ -18,10 +18,11 @@ from schemas.rows import CheckpointRow
 from sinks.checkpoints import Checkpoint, CheckpointStore
 from sinks.store import Store
 from sinks.writer import Writer
+from streams.fold.expiry import minute_of
 from streams.fold.panes import empty_pane
 from streams.fold.partition import PartitionFold
 from streams.fold.rules import FoldRules
-from streams.fold.state import STATE_VERSION, State, restore
+from streams.fold.state import STATE_VERSION, SourceClock, State, restore
 
 PAGE: Final = 10_000
 
@@ -99,8 +100,10 @@ def merged(states: Iterable[State], rules: FoldRules) -> State:
     """
     new = State()
     for old in states:
-        for source, at in old.sources.items():
-            new.sources[source] = max(at, new.sources.get(source, at))
+        for source, clock in old.sources.items():
+            furthest = new.sources.setdefault(source, SourceClock())
+            furthest.latest = max(clock.latest, furthest.latest)
+            furthest.heard_at = max(clock.heard_at, furthest.heard_at)
         new.event_time = max(new.event_time, old.event_time)
         for subject, interaction in old.interactions.items():
             held = new.interactions.get(subject)
@@ -111,7 +114,11 @@ def merged(states: Iterable[State], rules: FoldRules) -> State:
             other = new.agents.get(subject)
             if other is None or agent.timeline.known_until > other.timeline.known_until:
                 new.agents[subject] = agent
-    for interaction in new.interactions.values():
+    for subject, interaction in list(new.interactions.items()):
+        if interaction.due <= minute_of(new.sources[interaction.source].latest):
+            # One partition let it go already; what others carry of it may be out of date.
+            del new.interactions[subject]
+            continue
         for key, _, _ in interaction.contributions:
             if key not in new.panes:
                 new.panes[key] = empty_pane(key, 0, rules)

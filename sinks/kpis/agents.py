@@ -77,7 +77,6 @@ AGENTS: Final[tuple[Kpi, ...]] = (
             ("on_contact", "On contact", "Time with at least one contact."),
             ("wrapup", "In wrap-up", "Time in after-contact work."),
             ("paused", "Paused", "Time logged in, but paused."),
-            ("offline", "Offline", "Time logged off, from the first log-in seen."),
         )
     ),
     _agent(

@@ -78,13 +78,14 @@ def _within(name: str, condition: str, threshold: str, histogram: str, whole: st
     """Visits that waited at most a threshold.
 
     A pane that counted visits before the threshold was configured does not know how many of them
-    were within it: unknown is not 0.
+    were within it: unknown is not 0. A pane that only corrects an earlier one may count none (one
+    taken back, one added) and yet move a contact across a threshold: what it knows comes first.
     """
     known = f"mapContains(p.{histogram}, toUInt32({threshold}))"
     return Count(
         name,
         f"{condition} AND {_WAIT} <= {threshold}",
-        f"multiIf(p.{whole} = 0, 0, {known}, p.{histogram}[toUInt32({threshold})], NULL)",
+        f"multiIf({known}, p.{histogram}[toUInt32({threshold})], p.{whole} = 0, 0, NULL)",
         "known_sum",
     )
 

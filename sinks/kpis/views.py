@@ -307,7 +307,6 @@ def _agents() -> str:
         "answered", "missed", "handled", "transferred", "outbound_attempted",
         "outbound_connected", "talk_ms", "hold_ms", "wrapup_ms", "ring_ms",
         "state_available_ms", "state_on_contact_ms", "state_wrapup_ms", "state_paused_ms",
-        "state_offline_ms",
     )  # fmt: skip
     sums = ",\n  ".join(f"sum(p.{name}) AS {name}" for name in names)
     return f"""

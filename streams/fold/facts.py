@@ -6,9 +6,10 @@ serialised all the time:
     (at_ms, rank, key, kind, queue, agent, measured_ms, detail)
 
 `at_ms` is the event time, `rank` puts facts of one instant into causal order (many sources have a
-clock of one second), `key` is a 64-bit hash of `(source, id)`: facts are a set under it. Equal
-`(at, rank)` are ordered by key, so any order of arrival sorts alike. `measured_ms` is the duration
-that the source itself measured, or `UNMEASURED`. `detail` is what only this kind has.
+clock of one second), `key` is a 64-bit hash of `(source, id)`: facts are a set under it, and what
+comes first under a key is the fact. Equal `(at, rank)` are ordered by key, so any order of arrival
+sorts alike. `measured_ms` is the duration that the source itself measured, or `UNMEASURED`.
+`detail` is what only this kind has.
 """
 
 from collections.abc import Callable
@@ -35,6 +36,7 @@ UNMEASURED: Final = -1
     HOLD_STARTED,
     HOLD_ENDED,
     MESSAGE,
+    AUTOMATIC_MESSAGE,
     TRANSFER_STARTED,
     TRANSFERRED,
     ENDED,
@@ -42,13 +44,13 @@ UNMEASURED: Final = -1
     WRAPUP_ENDED,
     CALLBACK,
     OTHER,
-) = range(17)
+) = range(18)
 
 BEGINNINGS: Final = frozenset({STARTED, IVR, ENTERED, EXITED, CONNECTED, MESSAGE, CALLBACK})
 """Kinds that say enough for an interaction to have a row.
 
-The others (a survey, a recording, the end) may come long after an interaction was let go; a row
-made of them alone would hide the full one.
+The others (a survey, a recording, the end, an automatic reply) may come long after an interaction
+was let go; a row made of them alone would hide the full one.
 """
 
 
@@ -99,7 +101,8 @@ def _ended(d: Any) -> _Parts:
 def _message(from_customer: bool) -> Callable[[Any], _Parts]:
     def parts(d: Any) -> _Parts:
         author = "customer" if from_customer else d.author
-        return (9, MESSAGE, "", d.agent, UNMEASURED, (author, d.public, d.automatic))
+        kind = AUTOMATIC_MESSAGE if d.automatic else MESSAGE
+        return (9, kind, "", d.agent, UNMEASURED, (author, d.public))
 
     return parts
 
@@ -108,14 +111,14 @@ def _callback(step: str) -> Callable[[Any], _Parts]:
     return lambda d: (3, CALLBACK, d.queue, d.agent, UNMEASURED, step)
 
 
-def _other(d: Any) -> _Parts:
+def _other(_: Any) -> _Parts:
     return (15, OTHER, "", "", UNMEASURED, None)
 
 
 FACT_PARTS: Final[dict[str, Callable[[Any], _Parts]]] = {
     "interaction.started": _started,
     "interaction.ended": _ended,
-    "ivr.entered": lambda d: (1, IVR, "", "", UNMEASURED, None),
+    "ivr.entered": lambda _: (1, IVR, "", "", UNMEASURED, None),
     "ivr.exited": lambda d: (1, IVR, "", "", UNMEASURED, d.outcome),
     "queue.entered": _entered,
     "queue.exited": _exited,

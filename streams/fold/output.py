@@ -4,35 +4,132 @@ Rows are plain tuples in the column order of `schemas.rows`.
 """
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
+from schemas.decode import Event
 from schemas.rows import Row
+from streams.fold.customers import customer_key, strongest
 from streams.fold.interaction import Interaction
 from streams.fold.state import InteractionState
 
-Rows = dict[type[Row], list[tuple[Any, ...]]]
+RowTuple = tuple[Any, ...]
+Rows = dict[type[Row], list[RowTuple]]
+
+
+class Record(Protocol):
+    """A record as the broker gives it; `timestamp` in milliseconds, negative for none."""
+
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int: ...
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]: ...
+
+
+class Place(NamedTuple):
+    """Where a fold's records lie."""
+
+    topic: str
+    partition: int
+    log: str
 
 
 @dataclass(slots=True)
 class Output:
-    """Rows that are due, and counts since the last time; both are taken by `PartitionFold.drain`."""
+    """Rows that are due, and counts since the last time; `PartitionFold.drain` takes both."""
 
     rows: Rows = field(default_factory=dict)
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     """By (what, which): ("event", "stored" | "dead_letter"), ("late", "applied" | "unknown"),
     ("skewed", source), ("repeated", ""), ("dead_letter", reason)."""
 
+    def add(self, table: type[Row], row: RowTuple) -> None:
+        """Put a row to its table's."""
+        rows = self.rows.get(table)
+        if rows is None:
+            self.rows[table] = [row]
+        else:
+            rows.append(row)
+
+
+def event_row(
+    place: Place, record: Record, event: Event, happened_at: int, payload: bytes, version: int
+) -> RowTuple:
+    """The row of `EventRow`."""
+    return (
+        event.tenant,
+        event.subject,
+        happened_at,
+        event.source,
+        event.id,
+        event.type,
+        place.topic,
+        payload,
+        record.timestamp,
+        place.log,
+        place.partition,
+        record.offset,
+        version,
+    )
+
+
+def late_event_row(
+    place: Place,
+    record: Record,
+    event: Event,
+    at: int,
+    *,
+    watermark: int,
+    applied: bool,
+    version: int,
+) -> RowTuple:
+    """The row of `LateEventRow`."""
+    return (
+        place.topic,
+        place.partition,
+        record.offset,
+        place.log,
+        event.tenant,
+        event.subject,
+        event.type,
+        at,
+        watermark,
+        int(applied),
+        version,
+    )
+
+
+def dead_letter_row(
+    place: Place, record: Record, reason: str, path: str, message: str, version: int
+) -> RowTuple:
+    """The row of `DeadLetterRow`; `path` is where in the document the fault lies."""
+    return (
+        place.topic,
+        place.partition,
+        record.offset,
+        place.log,
+        reason,
+        path,
+        message,
+        record.key or b"",
+        record.value or b"",
+        list(record.headers),
+        record.timestamp,
+        version,
+    )
+
 
 def interaction_row(
-    state: InteractionState,
-    known: Interaction,
-    channel: str,
-    customer: str,
-    position: tuple[str, int],
-    version: int,
-) -> tuple[Any, ...]:
-    """The row of an interaction as it is known now; `position` is (log, source partition)."""
+    state: InteractionState, known: Interaction, channel: str, place: Place, version: int
+) -> RowTuple:
+    """The row of an interaction as it is known now."""
     visits = known.visits
     legs = visits + [leg for leg in known.legs if not leg.queue]
     return (
@@ -53,7 +150,7 @@ def interaction_row(
         None if known.resolved is None else int(known.resolved),
         known.topic,
         known.linked_to,
-        customer,
+        customer_key(state.tenant, strongest(known.identifiers)),
         known.customer_name,
         list(known.identifiers),
         list(known.agents),
@@ -81,6 +178,28 @@ def interaction_row(
         [v.ring_ms for v in visits],
         [v.missed_rings for v in visits],
         [v.transfer for v in visits],
-        *position,
+        place.log,
+        place.partition,
         version,
     )
+
+
+def customer_rows(
+    state: InteractionState, known: Interaction, channel: str, version: int
+) -> Iterator[RowTuple]:
+    """The rows of `CustomerInteractionRow`: one for each identifier that was shown.
+
+    All but the strongest are written as deleted, whether or not one of them ever was the strongest:
+    which of them was so when a row was written is not the log's affair.
+    """
+    best = strongest(known.identifiers)
+    for identifier in known.identifiers:
+        yield (
+            state.tenant,
+            customer_key(state.tenant, identifier),
+            state.interaction_id,
+            known.started_at,
+            channel,
+            version,
+            int(identifier != best),
+        )

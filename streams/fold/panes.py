@@ -1,4 +1,4 @@
-"""Panes: what interactions contribute to them, and how a contribution is added and taken back. Pure.
+"""Panes: what interactions contribute to them, and how that is added and taken back. Pure.
 
 A contribution is invertible and made of integers, so that the sum over any interactions, in any
 order, with any corrections between, is the same:
@@ -16,7 +16,8 @@ from typing import Any, Final
 
 from schemas.rows import AgentPaneRow, KpiPaneRow
 from schemas.sketch import bin_of
-from streams.fold.interaction import Interaction, Leg
+from streams.fold.interaction import Interaction
+from streams.fold.legs import Leg
 from streams.fold.rules import FoldRules
 
 PANE_MS: Final = 10_000
@@ -69,15 +70,16 @@ class Pane:
 
     __slots__ = ("counts", "generation", "histograms", "references", "thresholds")
 
-    def __init__(self, width: int, generation: int, thresholds: tuple[int, ...]) -> None:
-        self.counts = [0] * width
+    def __init__(self, key: PaneKey, generation: int, thresholds: tuple[int, ...]) -> None:
+        of_queue = is_of_queue(key)
+        self.counts = [0] * len(QUEUE_COUNTS if of_queue else AGENT_COUNTS)
         self.generation = generation
         self.references = 0
         self.thresholds = thresholds
-        within = dict.fromkeys(thresholds, 0)
-        self.histograms: list[dict[int, int]] = (
-            [dict(within), dict(within), dict(within), dict(within), {}] if thresholds else []
-        )
+        self.histograms: list[dict[int, int]] = []
+        if of_queue:
+            self.histograms = [dict.fromkeys(thresholds, 0) for _ in range(_BINS)]
+            self.histograms.append({})
 
     def add(self, contribution: Contribution, sign: int) -> None:
         """Add the contribution (`sign` 1) or take it back (-1)."""
@@ -109,9 +111,7 @@ def is_of_queue(key: PaneKey) -> bool:
 
 def empty_pane(key: PaneKey, generation: int, rules: FoldRules) -> Pane:
     """A pane to which nothing was added yet."""
-    if is_of_queue(key):
-        return Pane(len(QUEUE_COUNTS), generation, rules.thresholds_of(key[1]))
-    return Pane(len(AGENT_COUNTS), generation, ())
+    return Pane(key, generation, rules.thresholds_of(key[1]) if is_of_queue(key) else ())
 
 
 def contributions_of(known: Interaction, tenant: str, channel: str) -> tuple[Contribution, ...]:
@@ -195,9 +195,11 @@ def _agent_leg(leg: Leg, tenant: str, direction: str) -> list[Contribution]:
 def state_contributions(
     tenant: str, agent: str, segments: Sequence[tuple[int, int, str]]
 ) -> list[Contribution]:
-    """What stretches `(from_ms, to_ms, state)` add to an agent's minutes."""
+    """What stretches `(from_ms, to_ms, state)` add to an agent's minutes; time offline nothing."""
     found: list[Contribution] = []
     for begin, end, state in segments:
+        if state == "offline":
+            continue
         column = _A[f"state_{state}_ms"]
         at = begin
         while at < end:

@@ -4,7 +4,8 @@
 What can be made again from the rest (heaps of what expires when) is not saved.
 
 `STATE_VERSION` names the format. A format that changes keeps a function in `_UPGRADES` that turns
-the saved form of one version into that of the next, so every checkpoint ever written stays readable.
+the saved form of one version into that of the next, so every checkpoint ever written stays
+readable.
 """
 
 from collections.abc import Callable
@@ -12,9 +13,10 @@ from typing import Any, Final
 
 import msgspec
 
-from streams.fold.agents import AgentTimeline
+from streams.fold.agents import AgentTimeline, Stretch
+from streams.fold.expiry import minute_of
 from streams.fold.facts import Fact
-from streams.fold.panes import AGENT_COUNTS, QUEUE_COUNTS, Contribution, Pane, PaneKey
+from streams.fold.panes import Contribution, Pane, PaneKey
 
 STATE_VERSION: Final = 1
 
@@ -43,14 +45,30 @@ class InteractionState(msgspec.Struct, array_like=True):
     facts: dict[int, Fact]
     contributions: tuple[Contribution, ...] = ()
     expires_at: int = 0
-    """Event time (milliseconds) of its source at which it is let go."""
+    """Event time (milliseconds) of its source at which it may be let go."""
+
+    @property
+    def due(self) -> int:
+        """The minute of its source's event time at which it is let go."""
+        return minute_of(self.expires_at) + 1
 
 
 class AgentState(msgspec.Struct, array_like=True):
     """An agent's timeline with the stretches now contained in panes."""
 
     timeline: AgentTimeline
-    contributed: list[tuple[int, int, str]] = []
+    contributed: list[Stretch] = []
+
+
+class SourceClock(msgspec.Struct, array_like=True):
+    """How far one source's event time has come.
+
+    `latest` is the greatest event time seen of it; `heard_at` the partition's event time when it
+    last spoke, or `NEVER` once it has been silent for so long that it was given up.
+    """
+
+    latest: int = NEVER
+    heard_at: int = NEVER
 
 
 class State:
@@ -70,8 +88,7 @@ class State:
         self.next_offset = 0
         self.event_time = NEVER
         self.produced_at = NEVER
-        self.sources: dict[str, int] = {}
-        """Greatest event time seen, by source."""
+        self.sources: dict[str, SourceClock] = {}
         self.interactions: dict[Subject, InteractionState] = {}
         self.agents: dict[Subject, AgentState] = {}
         self.panes: dict[PaneKey, Pane] = {}
@@ -90,7 +107,7 @@ class _Saved(msgspec.Struct, array_like=True):
     next_offset: int
     event_time: int
     produced_at: int
-    sources: dict[str, int]
+    sources: dict[str, SourceClock]
     interactions: list[InteractionState]
     agents: list[AgentState]
     panes: list[_SavedPane]
@@ -151,8 +168,7 @@ def restore(saved: bytes, version: int = STATE_VERSION) -> State:
     for agent in loaded.agents:
         state.agents[agent.timeline.tenant, agent.timeline.agent] = agent
     for item in loaded.panes:
-        counts = QUEUE_COUNTS if item.histograms else AGENT_COUNTS
-        pane = Pane(len(counts), item.generation, item.thresholds)
+        pane = Pane(item.key, item.generation, item.thresholds)
         pane.references = item.references
         pane.counts = item.counts
         pane.histograms = item.histograms

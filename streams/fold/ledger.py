@@ -1,0 +1,91 @@
+"""The panes that may still change: what is added, taken back, and let go. Pure.
+
+A pane is let go once no interaction that is still held contributes to it and the partition's event
+time is past it. Whatever comes later begins the pane anew, under another generation, with only the
+difference: partials of a pane add up.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from streams.fold.expiry import Expiry, minute_of
+from streams.fold.panes import Contribution, Pane, PaneKey, empty_pane
+from streams.fold.rules import FoldRules
+
+
+class PaneLedger:
+    """Keeps `panes` (of a fold's state, changed in place), and which of them changed."""
+
+    def __init__(self, panes: dict[PaneKey, Pane], rules: FoldRules) -> None:
+        self._panes = panes
+        self._rules = rules
+        self._changed: dict[PaneKey, Pane] = {}
+        self._expiry = Expiry[PaneKey]()
+        for key in panes:
+            self._expiry.expect("", key, self._due(key))
+
+    @property
+    def changed(self) -> int:
+        """How many panes `take_changed` would give."""
+        return len(self._changed)
+
+    def take_changed(self) -> dict[PaneKey, Pane]:
+        """The panes that changed since the last call, as they are now."""
+        changed, self._changed = self._changed, {}
+        return changed
+
+    def exchange(
+        self, old: Iterable[Contribution], new: Iterable[Contribution], offset: int, *, held: bool
+    ) -> None:
+        """Take back what is only in `old` and add what is only in `new`, each as often as it is.
+
+        Panes that begin with this are of generation `offset`: of the record that is being applied.
+        `held` says that `release` will be called for what is new, and was not yet for what is old.
+        """
+        references = int(held)
+        gone = list(old)
+        for contribution in new:
+            if contribution in gone:
+                gone.remove(contribution)
+                continue
+            pane = self._pane(contribution[0], offset)
+            pane.add(contribution, 1)
+            pane.references += references
+        for contribution in gone:
+            pane = self._pane(contribution[0], offset)
+            pane.add(contribution, -1)
+            self._release(contribution[0], pane, references)
+
+    def release(self, contributions: Iterable[Contribution]) -> None:
+        """These will not change any more: their interaction is let go."""
+        for contribution in contributions:
+            key = contribution[0]
+            self._release(key, self._panes[key], 1)
+
+    def let_go_due(self, minute: int) -> Iterator[tuple[PaneKey, Pane]]:
+        """Let panes go whose time has come; those that changed last are handed over."""
+        for key in self._expiry.due("", minute):
+            pane = self._panes[key]
+            if pane.references:
+                continue
+            del self._panes[key]
+            if self._changed.pop(key, None) is not None:
+                yield key, pane
+
+    def _pane(self, key: PaneKey, offset: int) -> Pane:
+        """The pane, about to change."""
+        pane = self._panes.get(key)
+        if pane is None:
+            pane = empty_pane(key, offset, self._rules)
+            self._panes[key] = pane
+            self._expiry.expect("", key, self._due(key))
+        self._changed[key] = pane
+        return pane
+
+    def _release(self, key: PaneKey, pane: Pane, references: int) -> None:
+        pane.references -= references
+        if pane.references == 0:
+            self._expiry.expect("", key, self._due(key))
+
+    def _due(self, key: PaneKey) -> int:
+        """The minute of the partition's event time at which an unreferenced pane is let go."""
+        return minute_of(key[-1] * 1000 + self._rules.lateness_ms) + 1

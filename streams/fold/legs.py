@@ -1,0 +1,221 @@
+"""Legs of an interaction, and which of them a fact is about. Pure.
+
+A leg is one stay of a contact with a queue and then an agent. One that began in a queue is a visit;
+a direct one (an outbound call, a consultation) has no queue. Facts name a queue or an agent, never
+a leg, so they are matched, in the order of their times:
+
+- Each `queue.entered` begins a visit.
+- An exit unanswered belongs to the earliest visit of its queue that still waits; an answered one
+  first to the visit whose connection was already told.
+- A connection belongs to the earliest visit of its queue (of any, where it names none) that left
+  the queue answered and has no agent yet, or still waits.
+- Where there is none (a log that begins in the middle), exit or connection begins the visit, as
+  long before it as the source says that the wait was.
+
+A visit is open to facts from `CLOCKS_APART_MS` before its beginning: the parts of a source may have
+clocks that differ a little.
+"""
+
+from bisect import insort_right
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from streams.fold.facts import UNMEASURED
+
+CLOCKS_APART_MS: Final = 2_000
+"""How far clocks, or a measured duration and the difference of its timestamps, may differ."""
+
+
+class Leg:
+    """One stay of a contact with a queue and then an agent; `queue` is "" where there was none.
+
+    `outcome` is "" while the contact waits, then "answered" or the reason of the exit; `presumed`
+    says that nobody told it: the interaction's end came without an exit.
+    """
+
+    __slots__ = (
+        "agent",
+        "connected_at",
+        "ended_at",
+        "entered_at",
+        "entry_seen",
+        "exit_seen",
+        "exited_at",
+        "hold_again_at",
+        "hold_at",
+        "hold_ms",
+        "holds",
+        "measured_talk_ms",
+        "measured_wait_ms",
+        "missed_rings",
+        "outcome",
+        "presumed",
+        "queue",
+        "ring_ms",
+        "talk_ms",
+        "transfer",
+        "wait_ms",
+        "wrapup_at",
+        "wrapup_ended_at",
+        "wrapup_ms",
+    )
+
+    def __init__(self, queue: str, entered_at: int, *, entry_seen: bool) -> None:
+        self.queue = queue
+        self.entered_at = entered_at
+        self.entry_seen = entry_seen
+        self.exit_seen = False
+        self.outcome = ""
+        self.presumed = False
+        self.agent = ""
+        self.exited_at: int | None = None
+        self.connected_at: int | None = None
+        self.ended_at: int | None = None
+        self.measured_wait_ms = UNMEASURED
+        self.wait_ms: int | None = None
+        self.measured_talk_ms = UNMEASURED
+        self.talk_ms: int | None = None
+        self.hold_at: int | None = None
+        self.hold_again_at: int | None = None
+        self.hold_ms = 0
+        self.holds = 0
+        self.wrapup_at: int | None = None
+        self.wrapup_ended_at: int | None = None
+        self.wrapup_ms: int | None = None
+        self.ring_ms: int | None = None
+        self.missed_rings = 0
+        self.transfer = ""
+
+    @property
+    def concluded_at(self) -> int | None:
+        """When all is over here: wrap-up's end, else the talk's; the exit where unanswered."""
+        if self.outcome != "answered":
+            return self.exited_at
+        if self.wrapup_ended_at is None or self.ended_at is None:
+            return self.ended_at
+        return max(self.ended_at, self.wrapup_ended_at)
+
+    def end(self, at: int, talk_ms: int) -> None:
+        """The conversation is over. The first measured talk stands; else the first end does."""
+        again = self.ended_at is not None
+        if again and (talk_ms == UNMEASURED or self.measured_talk_ms != UNMEASURED):
+            return
+        self.hold_ended(at, UNMEASURED)
+        self.ended_at = at
+        self.measured_talk_ms = talk_ms
+
+    def hold_started(self, at: int) -> None:
+        """The customer is put on hold.
+
+        A second start is a repetition, unless the hold before ends at the very same instant.
+        """
+        if self.hold_at is None:
+            self.hold_at = at
+        else:
+            self.hold_again_at = at
+
+    def hold_ended(self, at: int, measured_ms: int) -> None:
+        """The customer is off hold; without a start or a measurement nothing is known of it."""
+        if measured_ms == UNMEASURED and self.hold_at is None:
+            return
+        passed = 0 if self.hold_at is None else max(0, at - self.hold_at)
+        self.hold_ms += passed if measured_ms == UNMEASURED else measured_ms
+        self.holds += 1
+        self.hold_at = at if self.hold_again_at == at else None
+        self.hold_again_at = None
+
+    def settle(self) -> int:
+        """Set wait and talk, once all facts are told; how many measurements the clock denies."""
+        disagreements = 0
+        if self.outcome and self.queue:
+            left_at = self.exited_at if self.connected_at is None else self.connected_at
+            passed = 0 if left_at is None else max(0, left_at - self.entered_at)
+            measured = self.measured_wait_ms
+            self.wait_ms = passed if measured == UNMEASURED else measured
+            disagreements += self.entry_seen and abs(self.wait_ms - passed) > CLOCKS_APART_MS
+        if self.ended_at is not None:
+            began = self.exited_at if self.connected_at is None else self.connected_at
+            passed = 0 if began is None else max(0, self.ended_at - began)
+            measured = self.measured_talk_ms
+            # Whether a source's talk contains the time on hold, it does not say.
+            without_hold = max(0, passed - self.hold_ms)
+            self.talk_ms = without_hold if measured == UNMEASURED else measured
+            disagreements += (
+                abs(self.talk_ms - passed) > CLOCKS_APART_MS
+                and abs(self.talk_ms - without_hold) > CLOCKS_APART_MS
+            )
+        return disagreements
+
+
+def begun_by(visits: list[Leg], queue: str, at: int, wait_ms: int) -> Leg:
+    """A leg whose beginning nobody told; among the visits, in order, where it has a queue."""
+    leg = Leg(queue, at - max(0, wait_ms), entry_seen=False)
+    if queue:
+        insort_right(visits, leg, key=_entered_at)
+    return leg
+
+
+def _entered_at(leg: Leg) -> int:
+    return leg.entered_at
+
+
+def left_by(visits: list[Leg], queue: str, at: int, *, answered: bool) -> Leg | None:
+    """The visit that an exit at `at` belongs to."""
+    here = [v for v in visits if v.queue == queue and not v.exit_seen and _begun(v, at)]
+    if answered:
+        return (
+            _first(here, lambda v: v.connected_at is not None and v.ended_at is None)
+            or _first(here, _waits)
+            or _first(here, lambda v: _just_presumed(v, at))
+            or _first(reversed(here), lambda v: v.connected_at is not None)
+        )
+    return (
+        _first(here, _waits)
+        or _first(here, lambda v: _just_presumed(v, at))
+        # Connected, says one; gone, says the other. It cannot be a visit of its own.
+        or _first(here, lambda v: v.connected_at is not None and v.ended_at is None)
+    )
+
+
+def answered_by(visits: list[Leg], queue: str, at: int) -> Leg | None:
+    """The visit that a connection at `at` belongs to."""
+    here = [
+        v
+        for v in visits
+        if v.connected_at is None and v.ended_at is None and (v.queue == queue or not queue)
+        if _begun(v, at)
+    ]
+    return (
+        _first(here, lambda v: v.outcome == "answered")
+        or _first(here, _waits)
+        or (_first(here, lambda v: _just_presumed(v, at)) if queue else None)
+    )
+
+
+def missed_at(visits: list[Leg], queue: str, at: int) -> Leg | None:
+    """The visit during which an agent's phone rang in vain: the latest begun by then."""
+    here = [v for v in visits if v.queue == queue or not queue]
+    return _first(reversed(here), lambda v: v.entered_at <= at) or _first(here, lambda _: True)
+
+
+def of_agent(legs: list[Leg], agent: str) -> Leg | None:
+    """The latest leg of `agent`; the latest of all where the agent is not named or not known."""
+    named = _first(reversed(legs), lambda leg: leg.agent == agent) if agent else None
+    return named or _first(reversed(legs), lambda _: True)
+
+
+def _first(legs: Iterable[Leg], fits: Callable[[Leg], bool]) -> Leg | None:
+    return next((leg for leg in legs if fits(leg)), None)
+
+
+def _begun(visit: Leg, at: int) -> bool:
+    return visit.entered_at <= at + CLOCKS_APART_MS
+
+
+def _waits(visit: Leg) -> bool:
+    return not visit.outcome
+
+
+def _just_presumed(visit: Leg, at: int) -> bool:
+    """Whether the end that came without an exit is so near that the exit may be this one."""
+    return visit.presumed and at <= (visit.exited_at or at) + CLOCKS_APART_MS
