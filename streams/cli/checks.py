@@ -9,10 +9,8 @@ from typing import Final
 
 from streams.cli.errors import FORESEEN
 
-DEADLINE_SECONDS: Final = 20.0
-"""How long a check may be silent. Longer than the timeouts inside, whose messages say more."""
 ANSWER_SECONDS: Final = 8
-"""How long a server may take for one answer."""
+"""How long a server may take for one answer, unless it is asked for otherwise."""
 
 
 class Status(StrEnum):
@@ -51,9 +49,7 @@ def problem(check: str, found: str, advice: str) -> Finding:
     return Finding(check, Status.PROBLEM, found, advice)
 
 
-def examined(
-    name: str, check: Check, advice: str = "", deadline_seconds: float = DEADLINE_SECONDS
-) -> Iterator[Finding]:
+def examined(name: str, check: Check, advice: str, deadline_seconds: float) -> Iterator[Finding]:
     """The findings of a check as they come.
 
     A foreseen error ends it with a problem (and `advice`, what to look at first), and so does

@@ -8,11 +8,10 @@ from schemas.settings import Settings
 from schemas.topics import SOURCE_TOPICS
 from sinks.status import StoredProgress
 from streams.broker_admin import Security, broker_identity
-from streams.cli.checks import ANSWER_SECONDS, Finding, ok, problem, warning
+from streams.cli.checks import Finding, ok, problem, warning
 from streams.cli.topics import differences
 from streams.cli.values import duration, iso
 from streams.topic_admin import (
-    TopicsMissingError,
     compare_topics,
     earliest_offsets,
     end_offsets,
@@ -24,18 +23,18 @@ TOLERATED_SKEW: Final = timedelta(seconds=60)
 """How far the broker's clock may be ahead: by its timestamps idle partitions are judged."""
 
 
-def broker(settings: Settings) -> Iterator[Finding]:
+def broker(settings: Settings, answer_seconds: int) -> Iterator[Finding]:
     """Who answers, and how its topics are."""
     url = settings.broker.url
     security = Security.of(settings.broker)
-    identity = broker_identity(url, security=security, timeout_seconds=ANSWER_SECONDS)
+    identity = broker_identity(url, security=security, timeout_seconds=answer_seconds)
     yield ok(
         "broker",
         f"{url}: cluster {identity.cluster_id}, {identity.brokers} broker(s), Kafka's protocol"
         f" {identity.protocol} or later",
     )
     specs = topic_specs(settings.broker)
-    results = compare_topics(url, specs, security=security, timeout_seconds=ANSWER_SECONDS)
+    results = compare_topics(url, specs, security=security, timeout_seconds=answer_seconds)
     missing = [result.name for result in results if result.outcome == "missing"]
     if missing:
         yield problem("topics", f"missing: {', '.join(missing)}", "switchboard topics create")
@@ -46,15 +45,17 @@ def broker(settings: Settings) -> Iterator[Finding]:
         yield ok("topics", f"all {as_wanted} are there, as configured")
 
 
-def retention(settings: Settings, progress: Sequence[StoredProgress]) -> Iterator[Finding]:
-    """Whether the broker still keeps all that is not processed, and for how much longer."""
+def retention(
+    settings: Settings, progress: Sequence[StoredProgress], answer_seconds: int
+) -> Iterator[Finding]:
+    """Whether the broker still keeps all that is not processed, and for how much longer.
+
+    To be asked of a broker that answers and has every topic.
+    """
     url, security = settings.broker.url, Security.of(settings.broker)
-    try:
-        logs = topic_logs(url, SOURCE_TOPICS, security=security, timeout_seconds=ANSWER_SECONDS)
-    except TopicsMissingError:
-        return  # said by the check of topics
-    oldest = earliest_offsets(url, SOURCE_TOPICS, security=security, timeout_seconds=ANSWER_SECONDS)
-    ends = end_offsets(url, SOURCE_TOPICS, security=security, timeout_seconds=ANSWER_SECONDS)
+    logs = topic_logs(url, SOURCE_TOPICS, security=security, timeout_seconds=answer_seconds)
+    oldest = earliest_offsets(url, SOURCE_TOPICS, security=security, timeout_seconds=answer_seconds)
+    ends = end_offsets(url, SOURCE_TOPICS, security=security, timeout_seconds=answer_seconds)
     known = {(p.topic, p.partition): p for p in progress if p.log == logs.get(p.topic)}
     waiting = 0
     behind: list[datetime] = []

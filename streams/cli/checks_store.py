@@ -9,19 +9,21 @@ from sinks.migrate import MigrationError, packaged_migrations, pending, queue_se
 from sinks.status import StoredProgress, not_writable, server_time, stored_progress
 from sinks.store import Store
 from streams.app import PIPELINE
-from streams.cli.checks import ANSWER_SECONDS, Finding, ok, problem, warning
+from streams.cli.checks import Finding, ok, problem, warning
 from streams.cli.values import duration, iso
 from streams.parts import opened_store, queue_setting_rows, store_directory
 
 TOLERATED_SKEW_SECONDS: Final = 5.0
 
 
-def store(settings: Settings, progress: list[StoredProgress]) -> Iterator[Finding]:
+def store(
+    settings: Settings, progress: list[StoredProgress], answer_seconds: int
+) -> Iterator[Finding]:
     """Everything about the store; fills `progress` for the checks that compare it with a broker."""
     if settings.clickhouse.embedded and not store_directory(settings).is_dir():
         yield ok("ClickHouse", "embedded; its tables are made by the first `process` or `run`")
         return
-    with opened_store(settings, timeout_seconds=ANSWER_SECONDS) as opened:
+    with opened_store(settings, timeout_seconds=answer_seconds) as opened:
         yield ok("ClickHouse", f"{opened.place}: version {opened.version}")
         if not opened.embedded:
             yield _clock(server_time(opened))

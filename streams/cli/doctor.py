@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
 import typer
 from rich.text import Text
@@ -13,7 +13,7 @@ from rich.text import Text
 from schemas.settings import SettingsError
 from sinks.status import StoredProgress
 from streams.cli import checks_broker, checks_machine, checks_store
-from streams.cli.checks import Check, Finding, Status, examined, problem
+from streams.cli.checks import ANSWER_SECONDS, Check, Finding, Status, examined, problem
 from streams.cli.options import (
     ConfigOption,
     DataOption,
@@ -29,6 +29,7 @@ from streams.cli.options import (
 _STYLES: Final = {Status.OK: "green", Status.WARNING: "yellow", Status.PROBLEM: "bold red"}
 _STATUS_WIDTH: Final = max(len(status) for status in Status)
 _CHECK_WIDTH: Final = 18
+_TIMEOUTS_OF_A_CHECK: Final = 3
 _ADVICE_STORE: Final = (
     "see that it runs, and that clickhouse.url, user and password are right; a `switchboard run` or"
     " `process` on the same data directory holds the embedded engine while it lasts"
@@ -42,6 +43,9 @@ def doctor(
     config: ConfigOption = None,
     data: DataOption = None,
     tenant: TenantOption = None,
+    timeout: Annotated[
+        int, typer.Option(min=1, help="Seconds that a server may take for one answer.")
+    ] = ANSWER_SECONDS,
     output: FormatOption = Format.TABLE,
 ) -> None:
     """Examine the installation, one line a check, with what to do where something is wrong.
@@ -53,7 +57,7 @@ def doctor(
     """
     log_to_stderr(verbose=False)
     findings = []
-    for finding in _findings(config, data, tenant):
+    for finding in _findings(config, data, tenant, timeout):
         findings.append(finding)
         if output is Format.TABLE:
             _print(finding)
@@ -63,7 +67,9 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _findings(config: Path | None, data: Path | None, tenant: str | None) -> Iterator[Finding]:
+def _findings(
+    config: Path | None, data: Path | None, tenant: str | None, timeout: int
+) -> Iterator[Finding]:
     try:
         settings = settings_of(config, data, tenant)
     except SettingsError as error:
@@ -71,25 +77,33 @@ def _findings(config: Path | None, data: Path | None, tenant: str | None) -> Ite
             yield problem("configuration", str(wrong), "")
         return
     progress: list[StoredProgress] = []
-    checks: list[tuple[str, Check, str]] = [
-        ("configuration", lambda: checks_machine.configuration(config), ""),
-        ("data directory", lambda: checks_machine.data_directory(settings), ""),
-        ("open files", checks_machine.open_files, ""),
-    ]
+    yield from _examined("configuration", lambda: checks_machine.configuration(config))
+    yield from _examined("data directory", lambda: checks_machine.data_directory(settings))
+    yield from _examined("open files", checks_machine.open_files)
     if settings.clickhouse.embedded:
-        checks.append(("embedded engine", checks_machine.embedded_engine, ""))
-    checks.append(("ClickHouse", lambda: checks_store.store(settings, progress), _ADVICE_STORE))
+        yield from _examined("embedded engine", checks_machine.embedded_engine)
+    store = partial(checks_store.store, settings, progress, timeout)
+    yield from _examined("ClickHouse", store, _ADVICE_STORE, timeout)
     if settings.broker.embedded:
-        checks.append(("embedded broker", checks_machine.embedded_broker, ""))
+        yield from _examined("embedded broker", checks_machine.embedded_broker)
     else:
-        checks.append(("broker", lambda: checks_broker.broker(settings), _ADVICE_BROKER))
-        retention = partial(checks_broker.retention, settings, progress)
-        checks.append(("retention", retention, _ADVICE_BROKER))
-    checks.append(("clock", lambda: checks_broker.broker_clock(progress), ""))
-    for name, check, advice in checks:
-        with err.status(f"Checking: {name}"):
-            found = list(examined(name, check, advice))
+        broker = partial(checks_broker.broker, settings, timeout)
+        found = list(_examined("broker", broker, _ADVICE_BROKER, timeout))
         yield from found
+        if not any(finding.status is Status.PROBLEM for finding in found):
+            retention = partial(checks_broker.retention, settings, progress, timeout)
+            yield from _examined("retention", retention, _ADVICE_BROKER, timeout)
+    yield from _examined("clock", lambda: checks_broker.broker_clock(progress))
+
+
+def _examined(
+    name: str, check: Check, advice: str = "", timeout: int = ANSWER_SECONDS
+) -> list[Finding]:
+    """A check's findings, with a sign of life meanwhile. Its deadline leaves its timeouts room:
+    their messages say more.
+    """
+    with err.status(f"Checking: {name}"):
+        return list(examined(name, check, advice, _TIMEOUTS_OF_A_CHECK * timeout))
 
 
 def _print(finding: Finding) -> None:
