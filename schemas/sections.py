@@ -170,6 +170,9 @@ class ProcessingSettings(Section):
     """Events after which a checkpoint is written, if that is sooner."""
     buffer_bytes: int = Field(default=268_435_456, ge=1_048_576)
     """Memory for rows that wait for ClickHouse; reading pauses when it is full."""
+    stall_seconds: float = Field(default=60, gt=0, le=3_600)
+    """How long a partition may stand still while its log goes on, before the worker says that it is
+    not ready. After half of it the partition is read again from where it stands."""
     max_skew_seconds: float = Field(default=300, gt=0)
     """How far an event's time may be ahead of the broker's; more is a wrong clock, is counted, and
     does not move event time."""

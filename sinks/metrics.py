@@ -29,13 +29,13 @@ class Metrics:
         )
         self.event_lag = self._histogram(
             "event_lag_seconds",
-            "From an event's own time to the moment its rows were stored.",
+            "From an event's own time to the moment its rows were stored, of a sample of events.",
             ("topic",),
             LAG_SECONDS,
         )
         self.consumer_lag = self._gauge(
             "consumer_lag_records",
-            "Records on the broker that are not read yet.",
+            "Records on the broker that are not applied yet, as far as the consumer has heard.",
             ("topic", "partition"),
         )
         self.offset_gaps = self._counter(
@@ -59,6 +59,11 @@ class Metrics:
         self.feed_last_event = self._gauge(
             "feed_last_event_timestamp_seconds",
             "Time of the newest event of a source, as Unix time. Silence shows here.",
+            ("source",),
+        )
+        self.unknown_fields = self._gauge(
+            "unknown_fields",
+            "Fields in a source's events that the contract does not know, found by sampling.",
             ("source",),
         )
 
@@ -105,7 +110,7 @@ class Metrics:
         )
         self.checkpoint_age = self._gauge(
             "checkpoint_age_seconds",
-            "Since the last stored checkpoint of a source partition.",
+            "For how long no stored checkpoint covers all that was read of a source partition.",
             ("topic", "partition"),
         )
         self.checkpoint_bytes = self._gauge(

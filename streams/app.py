@@ -10,37 +10,43 @@ Extensions are ordinary Faust agents on the derived topics, registered on `Pipel
 
 import asyncio
 import logging
+import platform
 import threading
 from collections.abc import Callable, Mapping
+from importlib import metadata
 from typing import Any, Final
 
-import faust
-from aiokafka.helpers import create_ssl_context
+from aiokafka.errors import KafkaError
 from faust.types import TP
-from yarl import URL
 
 from schemas.queues import QueueSettings
 from schemas.settings import Settings
 from schemas.topics import SOURCE_TOPICS
 from sinks.checkpoints import CheckpointStore
+from sinks.errors import StoreError
 from sinks.metrics import Metrics
 from sinks.store import Store
 from sinks.writer import Writer
 from streams.broker_admin import Security
 from streams.carry_over import CarryOver
 from streams.derived import DerivedTopics
+from streams.faust_app import faust_app
 from streams.fold.rules import FoldRules
+from streams.health import GRACE_SECONDS, Health
+from streams.progress import Progress
+from streams.takeover import Takeover
 from streams.topic_admin import earliest_offsets, end_offsets, ends_before, topic_logs
 from streams.transport import ChunkSchema, Transport
-from streams.worker import Pace, Worker
+from streams.worker import BROKER, STORE, Pace, Worker
 
 logger = logging.getLogger(__name__)
 
 PIPELINE: Final = "stage1"
-DAY_SECONDS: Final = 86_400.0
-MAX_POLL_RECORDS: Final = 2_000
-BUFFERED_CHUNKS: Final = 8
 PROGRESS_SECONDS: Final = 0.05
+WATCH_SECONDS: Final = 1.0
+ASK_SECONDS: Final = 10.0
+STOP_SECONDS: Final = 15.0
+"""How long Faust may take to leave the group and end its threads."""
 
 
 def rules_of(settings: Settings) -> FoldRules:
@@ -102,33 +108,60 @@ class Pipeline:
     """Stage 1 of one process: `start`, `stop`, and `failed` if something went wrong for good."""
 
     def __init__(self, settings: Settings, bootstrap: str, store: Store, metrics: Metrics) -> None:
-        abandon = threading.Event()
         security = Security.of(settings.broker)
-        self._derived = DerivedTopics(bootstrap, security.producer_options(), abandon, metrics)
-        writer = Writer(store, metrics, abandon, announce=self._derived.announce)
-        checkpoints = CheckpointStore(store, PIPELINE, metrics)
-        rules = rules_of(settings)
-        self.app = _faust_app(settings, bootstrap, security)
-        self.worker = Worker(
-            broker=KafkaBroker(bootstrap, security),
-            checkpoints=checkpoints,
-            writer=writer,
-            carry_over=CarryOver(store, checkpoints, writer, rules),
-            abandon=abandon,
-            rules=rules,
-            pace=pace_of(settings),
-            metrics=metrics,
-            reader=self,
+        self._broker = KafkaBroker(bootstrap, security)
+        self._abandon = threading.Event()
+        self._derived = DerivedTopics(
+            bootstrap, security.producer_options(), self._abandon, metrics
         )
+        self._health = Health(settings.processing.stall_seconds)
+        self._progress = Progress(metrics)
+        settings.data_dir.mkdir(parents=True, exist_ok=True)  # Faust makes only what lies in it
+        self.app = faust_app(settings, bootstrap, security)
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._timer: asyncio.Task[None] | None = None
+        self.worker = self._worker(settings, store, metrics)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._ends: dict[TP, int] = {}
+        metrics.build.info(
+            {
+                "version": metadata.version("switchboard"),
+                "faust": metadata.version("faust-streaming"),
+                "python": platform.python_version(),
+            }
+        )
         self._wire()
+
+    def _worker(self, settings: Settings, store: Store, metrics: Metrics) -> Worker:
+        rules = rules_of(settings)
+        writer = Writer(
+            store,
+            metrics,
+            self._abandon,
+            on_retry=self._store_waits,
+            announce=self._derived.announce,
+        )
+        checkpoints = CheckpointStore(store, PIPELINE, metrics, settings.clickhouse.cluster)
+        carry_over = CarryOver(store, checkpoints, writer, rules)
+        return Worker(
+            takeover=Takeover(self._broker, checkpoints, carry_over, writer, rules),
+            writer=writer,
+            abandon=self._abandon,
+            pace=pace_of(settings),
+            progress=self._progress,
+            health=self._health,
+            reader=self,
+            failed=self._fail,
+        )
+
+    def _store_waits(self, error: StoreError, _delay_seconds: float) -> None:
+        self._health.waits(STORE, error)
 
     def _wire(self) -> None:
         app, worker = self.app, self.worker
         transport = Transport(app.conf.broker_consumer, app, loop=asyncio.get_running_loop())
         transport.source_topics = frozenset(SOURCE_TOPICS)
         transport.positions = worker
+        transport.failed = self._fail
         app.transport = transport
 
         @app.agent(app.topic(*SOURCE_TOPICS, schema=ChunkSchema()), name="project")  # type: ignore[untyped-decorator]
@@ -141,16 +174,25 @@ class Pipeline:
                     self._fail(error)
                     await asyncio.Event().wait()
 
-        @app.on_partitions_revoked.connect  # type: ignore[untyped-decorator]
-        async def give_up(_: Any, revoked: set[TP], **__: Any) -> None:
-            app.consumer.cancel_recovery()
-            await worker.revoke(frozenset(tp for tp in revoked if tp.topic in SOURCE_TOPICS))
+    def start(self) -> None:
+        """Begin: wait for the broker, join the group, process. Returns at once.
 
-    async def start(self) -> None:
-        """Join the group and begin; returns when Faust has started, before partitions come."""
+        What goes wrong for good is in `failed`; what is waited for, in `not_ready`.
+        """
+        for work in (self._join, self.worker.run_timer, self._watch):
+            task = asyncio.create_task(work(), name=work.__name__)
+            task.add_done_callback(self._ended)
+            self._tasks.append(task)
+
+    async def _join(self) -> None:
+        """Wait for the broker, see that the topics are there, and start Faust.
+
+        Raises:
+            TopicsMissingError: they are not.
+        """
+        topics = frozenset(SOURCE_TOPICS)
+        await self.worker.patiently(BROKER, lambda: self._broker.logs(topics))
         await self.app.start()
-        self._timer = asyncio.create_task(self.worker.run_timer(), name="flush")
-        self._timer.add_done_callback(self._timer_ended)
 
     async def run_until(
         self, ends: Mapping[TP, int], shown: Callable[[int], None] = lambda _: None
@@ -160,7 +202,7 @@ class Pipeline:
         `shown` is called with the number of records applied so far. Raises what made the worker
         fail, if something did.
         """
-        await self.start()
+        self.start()
         try:
             while not self.worker.covers(ends):
                 shown(sum(self.worker.applied().values()))
@@ -173,75 +215,118 @@ class Pipeline:
         finally:
             await self.stop()
 
-    async def stop(self) -> None:
-        """Checkpoint within the revoke deadline, leave the group, end."""
-        if self.app.consumer is not None:
-            self.app.consumer.leave()
-        await self.worker.stop()
-        if self._timer is not None:
-            await asyncio.gather(self._timer, return_exceptions=True)
-        await self._derived.close()
-        await self.app.stop()
+    async def stop(self) -> bool:
+        """Store and checkpoint what is under way, within a deadline; then leave the group, and end.
 
-    async def commit(self, offsets: Mapping[TP, int]) -> None:
+        Returns:
+            Whether everything came to rest. If not, threads of this process still wait for
+            answers, and would keep it from ending; nothing is lost by ending it.
+        """
+        consumer: Any = self.app._consumer  # `consumer` would make one
+        if consumer is not None:
+            await consumer.leave()
+        at_rest = await self.worker.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._derived.close()
+        if not self.app.started:
+            return at_rest
+        try:
+            if consumer is not None:
+                await consumer.committed()
+            await asyncio.wait_for(self.app.stop(), STOP_SECONDS)
+        except TimeoutError:
+            logger.warning("Faust did not end within %g s", STOP_SECONDS)
+            return False
+        return at_rest
+
+    def commit(self, offsets: Mapping[TP, int]) -> None:
         """Tell the group what checkpoints cover."""
-        await self.app.consumer.commit_positions(offsets)
+        self.app.consumer.commit_positions(offsets)
 
     async def reread(self, tp: TP, offset: int) -> None:
         """Read a partition again from `offset`."""
         await self.app.consumer.reread(tp, offset)
 
+    def failure(self) -> str:
+        """Why this worker works no more; "" if it does."""
+        if not self.failed.done():
+            return ""
+        error = self.failed.exception()
+        return f"failed: {error or repr(error)}"
+
     def not_ready(self) -> str:
         """Why this worker is not ready; "" if it is."""
-        if self.failed.done():
-            return f"failed: {self.failed.exception()}"
-        if not self.worker.assigned:
-            return "no partitions are assigned and recovered yet"
-        return self._derived.waiting_for
+        if failure := self.failure():
+            return failure
+        if self.worker.assigned is None:
+            waiting = self._health.waiting()
+            return "partitions are not assigned and recovered" + (waiting and f"; {waiting}")
+        waiting = self._health.waiting(longer_than=GRACE_SECONDS) or self._derived.waiting_for
+        storing = self.worker.storing_seconds
+        if not waiting and storing > self._health.stall_seconds:
+            waiting = f"a block has been on its way to {STORE} for {storing:.0f} s"
+        return waiting or self._health.stalled()
 
-    def _timer_ended(self, timer: asyncio.Task[None]) -> None:
-        error = None if timer.cancelled() else timer.exception()
+    async def _watch(self) -> None:
+        """See every second whether Faust works and partitions move."""
+        loop = asyncio.get_running_loop()
+        ask_at = loop.time() + self._health.stall_seconds / 2
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            if self.app.crashed:
+                raise self.app.crash_reason
+            consumer: Any = self.app._consumer
+            if consumer is None or not consumer.started or self.app.rebalancing:
+                continue
+            await self._answer(consumer.check())
+            if loop.time() >= ask_at:
+                await self._ask_ends(consumer)
+                ask_at = loop.time() + self._health.stall_seconds / 2
+            await self._observe(consumer)
+
+    async def _answer(self, call: Any) -> Any:
+        """What the consumer's thread answers; a `KafkaError` means that it works no more."""
+        try:
+            result = await asyncio.wait_for(call, ASK_SECONDS)
+        except TimeoutError:
+            self._health.waits("the consumer", f"no answer within {ASK_SECONDS:g} s")
+            return None
+        self._health.answered("the consumer")
+        return result
+
+    async def _ask_ends(self, consumer: Any) -> None:
+        """Ask where the logs of partitions end that have been quiet for long.
+
+        A consumer that has ceased to fetch would never hear of it. On the embedded broker the
+        answer may be less than the end.
+        """
+        quiet = [tp for tp in self._health.quiet() if tp in self.worker.applied()]
+        if quiet:
+            try:
+                self._ends = dict(await self._answer(consumer.highwaters(*quiet)) or {})
+            except KafkaError as error:
+                logger.info("the ends of quiet partitions are not known: %r", error)
+
+    async def _observe(self, consumer: Any) -> None:
+        positions = self.worker.applied()
+        fetched = {
+            tp: (reached, max(end, self._ends.get(tp, end)))
+            for tp, (reached, end) in consumer.fetched().items()
+        }
+        self._progress.lag(positions, {tp: end for tp, (_, end) in fetched.items()})
+        # Whatever keeps a block from being stored keeps the next one from being applied.
+        excused = self.worker.storing_seconds > GRACE_SECONDS
+        for tp in self._health.observe(positions, fetched, excused=excused):
+            logger.warning("%s stands still though its log goes on: reading it again", tp)
+            await consumer.reread(tp, positions[tp])
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
         if error is not None:
             self._fail(error)
 
     def _fail(self, error: BaseException) -> None:
         if not self.failed.done():
             self.failed.set_exception(error)
-
-
-def _faust_app(settings: Settings, bootstrap: str, security: Security) -> faust.App:
-    session = settings.broker.session_seconds
-    settings.data_dir.mkdir(parents=True, exist_ok=True)  # Faust makes only what lies in it
-    return faust.App(
-        settings.broker.group,
-        broker=[URL(f"kafka://{address}") for address in bootstrap.split(",")],
-        broker_credentials=_credentials(security),
-        broker_session_timeout=session,
-        broker_heartbeat_interval=session / 4,
-        broker_request_timeout=max(90.0, session * 2),
-        # While ClickHouse is away the worker keeps its partitions, however long it reads nothing.
-        broker_max_poll_interval=DAY_SECONDS,
-        broker_max_poll_records=MAX_POLL_RECORDS,
-        consumer_auto_offset_reset="earliest",
-        # Counted in chunks.
-        stream_buffer_maxsize=BUFFERED_CHUNKS,
-        stream_wait_empty=False,
-        stream_recovery_delay=0.0,
-        store="memory://",
-        datadir=str(settings.data_dir / "faust"),
-        topic_allow_declare=False,
-        topic_disable_leader=True,
-        web_enabled=False,
-    )
-
-
-def _credentials(security: Security) -> Any:
-    context = create_ssl_context(cafile=security.ca_file) if "SSL" in security.protocol else None
-    if security.protocol.startswith("SASL"):
-        return faust.SASLCredentials(
-            username=security.username,
-            password=security.password,
-            mechanism=security.mechanism,
-            ssl_context=context,
-        )
-    return None if context is None else faust.SSLCredentials(context=context)

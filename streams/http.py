@@ -1,36 +1,45 @@
-"""The worker's own web server: `/metrics`, `/healthz` and `/readyz`. Reads the pipeline, changes
-nothing.
-"""
+"""The worker's own web server: `/metrics`, `/healthz` and `/readyz`. Asks, and changes nothing."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Protocol
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from schemas.sections import HttpSettings
 from sinks.metrics import Metrics
-from streams.app import Pipeline
+
+
+class State(Protocol):
+    """How the worker is."""
+
+    def not_ready(self) -> str:
+        """Why it is not ready; "" if it is."""
+        ...
+
+    def failure(self) -> str:
+        """Why it works no more; "" if it does."""
+        ...
 
 
 @asynccontextmanager
-async def serving(
-    settings: HttpSettings, pipeline: Pipeline, metrics: Metrics
-) -> AsyncIterator[str]:
+async def serving(settings: HttpSettings, state: State, metrics: Metrics) -> AsyncIterator[str]:
     """Serve until the context ends; gives `host:port`.
 
-    `/healthz` answers 200 while the process works (503 once the pipeline has failed), `/readyz`
-    200 once partitions are assigned and recovered, `/metrics` in Prometheus' text format.
+    `/healthz` answers 200 while the process works, and 503 once it has failed for good: then it
+    should be started anew. `/readyz` answers 200 while the worker holds what it was assigned, has
+    recovered it, stores what it reads and does not stand still; else 503 and why. `/metrics` is
+    Prometheus' text format.
     """
 
     async def healthz(_: web.Request) -> web.Response:
-        if pipeline.failed.done():
-            return web.Response(status=503, text=f"failed: {pipeline.failed.exception()}\n")
-        return web.Response(text="ok\n")
+        why = state.failure()
+        return web.Response(status=503 if why else 200, text=f"{why or 'ok'}\n")
 
     async def readyz(_: web.Request) -> web.Response:
-        why = pipeline.not_ready()
+        why = state.not_ready()
         return web.Response(status=503 if why else 200, text=f"{why or 'ready'}\n")
 
     async def exposition(_: web.Request) -> web.Response:

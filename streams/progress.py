@@ -1,14 +1,26 @@
-"""How far the worker is: counts for Prometheus. No I/O."""
+"""How far the worker is, as metrics. Touches nothing but them, and reads the clock."""
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from typing import Any, Final
 
 from faust.types import TP
 
+from schemas.rows import EventRow
 from sinks.metrics import Metrics
+
+MAX_SOURCES: Final = 100
+OTHER: Final = "other"
+"""Label of the sources beyond `MAX_SOURCES`: whoever sends events must not fill the registry."""
+SAMPLES: Final = 200
+"""Events of a block whose lag is observed."""
+
+_SOURCE: Final = EventRow.columns().index("source")
+_OCCURRED: Final = EventRow.columns().index("occurred_at")
+_TOPIC: Final = EventRow.columns().index("topic")
 
 
 class Progress:
@@ -17,6 +29,8 @@ class Progress:
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self._checkpointed_at: dict[TP, float] = {}
+        self._lagging: set[TP] = set()
+        self._latest: dict[str, int] = {}
 
     @contextmanager
     def cpu_of(self, stage: str) -> Iterator[None]:
@@ -28,15 +42,12 @@ class Progress:
             self._metrics.stage_cpu.labels(stage).inc(time.thread_time() - began)
 
     def assigned(self, positions: Mapping[TP, int]) -> None:
-        """Partitions were recovered, and begin at their checkpoints."""
+        """These partitions, and no others, were recovered, and begin at their checkpoints."""
+        for tp in self._checkpointed_at.keys() - positions.keys():
+            del self._checkpointed_at[tp]
+            self._metrics.checkpoint_age.remove(tp.topic, str(tp.partition))
+            self._metrics.checkpoint_offset.remove(tp.topic, str(tp.partition))
         self.checkpointed(positions)
-
-    def revoked(self, partitions: frozenset[TP]) -> None:
-        """Partitions belong to somebody else now."""
-        for tp in partitions:
-            if self._checkpointed_at.pop(tp, None) is not None:
-                self._metrics.checkpoint_age.remove(tp.topic, str(tp.partition))
-                self._metrics.checkpoint_offset.remove(tp.topic, str(tp.partition))
 
     def checkpointed(self, positions: Mapping[TP, int]) -> None:
         """Checkpoints are stored that cover everything before these offsets."""
@@ -50,6 +61,16 @@ class Progress:
 
     def _age(self, tp: TP) -> float:
         return time.monotonic() - self._checkpointed_at.get(tp, time.monotonic())
+
+    def lag(self, positions: Mapping[TP, int], ends: Mapping[TP, int]) -> None:
+        """Positions of the partitions held, and the ends of their logs as far as they are known."""
+        known = positions.keys() & ends.keys()
+        for tp in known:
+            gauge = self._metrics.consumer_lag.labels(tp.topic, str(tp.partition))
+            gauge.set(max(0, ends[tp] - positions[tp]))
+        for tp in self._lagging - known:
+            self._metrics.consumer_lag.remove(tp.topic, str(tp.partition))
+        self._lagging = set(known)
 
     def counted(self, tp: TP, counts: Counter[tuple[str, str]]) -> None:
         """A fold counted these since the last time."""
@@ -68,6 +89,32 @@ class Progress:
                     metrics.dead_letters.labels(which).inc(n)
                 case _:
                     raise ValueError(f"the fold counts {what!r}, which no metric shows")
+
+    def stored(self, events: Sequence[tuple[Any, ...]]) -> None:
+        """Rows of `EventRow` were stored just now."""
+        now = time.time()
+        step = max(1, len(events) // SAMPLES)
+        for row in events[::step]:
+            self._metrics.event_lag.labels(row[_TOPIC]).observe(now - row[_OCCURRED] / 1000)
+        latest = self._latest
+        moved = set()
+        for row in events:
+            source, at = row[_SOURCE], row[_OCCURRED]
+            if at > latest.get(source, -1):
+                if source not in latest and len(latest) >= MAX_SOURCES:
+                    source = OTHER
+                    if at <= latest.get(OTHER, -1):
+                        continue
+                latest[source] = at
+                moved.add(source)
+        for source in moved:
+            self._metrics.feed_last_event.labels(source).set(latest[source] / 1000)
+
+    def unknown_fields(self, counts: Mapping[str, int]) -> None:
+        """Sources, and the number of their fields that the contract does not know."""
+        for source, n in counts.items():
+            label = source if source in self._latest or len(self._latest) < MAX_SOURCES else OTHER
+            self._metrics.unknown_fields.labels(label).set(n)
 
     def gap(self, tp: TP) -> None:
         """The log has no records at some offsets."""

@@ -2,25 +2,28 @@
 
 What is different from the driver it extends, and only for the topics named by `source_topics`:
 
-1. `getmany` yields one message per chunk of consecutive records of a partition, with the chunk as
-   its value and the offset of the last record. Faust's cost per event is paid once a chunk.
+1. A fetch gives one message for each partition: the chunk of its consecutive records, with the
+   offset of the last. Faust's cost per event is paid once a chunk.
 2. After a rebalance nothing is sought to the group's committed offset: partitions stay paused until
    `Positions.recover` has told where their checkpoints end, then they are sought there and resumed.
 3. Acknowledgements commit nothing. `commit_positions` writes what a checkpoint covers, for lag
    tools; recovery never reads it.
+4. Records of aborted transactions are not read.
 
-Faust's own commit loop, its gap bookkeeping and its livelock warnings do not apply to these topics.
-Runs partly on Faust's loop and partly on its consumer thread; each method says so where it matters.
+Faust's own commit loop, its bookkeeping of gaps and of what was read, and its livelock warnings do
+not apply to these topics. Runs partly on Faust's loop and partly on its consumer thread; each
+method of `ConsumerThread` and each one that says so runs on the thread.
 """
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import faust
-from aiokafka.errors import KafkaError
+from aiokafka.errors import IllegalStateError, KafkaError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
@@ -33,20 +36,35 @@ COMMIT_TIMEOUT_SECONDS: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Consecutive records of one partition, as aiokafka gives them; never empty."""
+    """Consecutive records of one partition, as aiokafka gives them; never empty.
+
+    `begins` is the offset from which the broker was asked, or the one after the chunk before: what
+    is missing between it and the first record, or between two records, is not in the log. Only a
+    log that was cut off has a first record before `begins`. `seek` numbers the seeks of the
+    partition; the chunk was read after that one.
+    """
 
     partition: TP
     records: Sequence[Any]
+    begins: int
+    seek: int
 
 
 class Positions(Protocol):
-    """Who knows where reading continues: the worker."""
+    """Who knows where reading continues: the worker. Called on Faust's loop."""
 
     async def recover(self, partitions: frozenset[TP]) -> Mapping[TP, int]:
-        """Make ready to process `partitions`; the offset at which each is to be read on.
+        """Make ready to process `partitions` and no others; where each is to be read on.
 
-        Called on Faust's loop, in a task of its own, after each rebalance. May take as long as the
-        store is away; is cancelled when the partitions are revoked meanwhile.
+        Called in a task of its own after each rebalance. May take as long as the store is away; is
+        cancelled when the partitions are revoked meanwhile.
+        """
+        ...
+
+    async def revoke(self) -> None:
+        """Write down how far processing is: all partitions may go. Bounded in time; never raises.
+
+        The group waits for it.
         """
         ...
 
@@ -63,21 +81,81 @@ class ChunkSchema(faust.Schema):  # type: ignore[misc]
         return message.value
 
 
+class _ReadOffsets(defaultdict[TP, int | None]):
+    """Faust's memory of the last offset read of each partition, below which it drops records.
+
+    Not kept for source topics: it is written after a seek with what was read before it, and would
+    drop what the seek was for. The fold skips what it knows.
+    """
+
+    def __init__(self, sources: Callable[[], frozenset[str]]) -> None:
+        super().__init__(lambda: None)
+        self._sources = sources
+
+    def __setitem__(self, tp: TP, offset: int | None) -> None:
+        if tp.topic not in self._sources():
+            super().__setitem__(tp, offset)
+
+
+class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
+    """The thread on which aiokafka's consumer lives; makes the chunks."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._begins: dict[TP, int] = {}
+        self._seeks: dict[TP, int] = defaultdict(int)
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        # Faust ties it to its own transactions. It is read when the consumer starts.
+        consumer._isolation_level = "read_committed"
+        return consumer
+
+    async def _seek_wait(self, consumer: Any, partitions: Mapping[TP, int]) -> None:
+        for tp, offset in partitions.items():
+            self._begins[tp] = offset
+            self._seeks[tp] += 1
+        await super()._seek_wait(consumer, partitions)
+
+    async def _fetch_records(
+        self,
+        consumer: Any,
+        active_partitions: set[TP],
+        timeout: float | None = None,
+        max_records: int | None = None,
+    ) -> dict[TP, Any]:
+        fetched = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
+        # No await from here on: a seek in between would be taken for one before the fetch.
+        sources = self.transport.source_topics
+        return {
+            tp: [self._chunk(TP(*tp), records)] if tp.topic in sources else records
+            for tp, records in fetched.items()
+            if records
+        }
+
+    def _chunk(self, tp: TP, records: Sequence[Any]) -> Chunk:
+        begins = self._begins.get(tp, records[0].offset)
+        self._begins[tp] = records[-1].offset + 1
+        return Chunk(tp, records, begins, self._seeks[tp])
+
+
 class Consumer(driver.Consumer):  # type: ignore[misc]
     """A Faust consumer whose messages on source topics are chunks. See the module's docstring."""
 
     transport: "Transport"
+    _thread: ConsumerThread
     _recovery: asyncio.Task[None] | None = None
+    _committing: asyncio.Task[None] | None = None
     _leaving = False
+    _between_assignments = True
 
-    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> dict[TP, Any]:
-        fetched = await super()._getmany(active_partitions, timeout)
-        sources = self.transport.source_topics
-        return {
-            tp: [Chunk(TP(tp.topic, tp.partition), records)] if tp.topic in sources else records
-            for tp, records in fetched.items()
-            if records
-        }
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._read_offset = _ReadOffsets(lambda: self.transport.source_topics)
+        self._to_commit: dict[TP, int] = {}
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
         if not isinstance(record, Chunk):
@@ -99,64 +177,117 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
             generation_id=self.app.consumer_generation_id,
         )
 
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Stop reading, then have written down how far processing is. The group waits."""
+        self._between_assignments = True
+        await self._end_recovery()
+        if not self._leaving:
+            await super().on_partitions_revoked(revoked)
+        # Faust's own way for a consumer that is stopping would close it from the wrong loop.
+        await self.transport.positions.revoke()
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Faust prepares its agents, and then calls `seek_to_committed` in its recovery task."""
+        if self._leaving:
+            return
+        self._between_assignments = False
+        await super().on_partitions_assigned(assigned, generation_id)
+        if not self._sources_of(assigned):
+            # Faust has nothing to seek then, and does not call.
+            await self._begin_recovery(frozenset())
+
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Leave source partitions paused and let the checkpoints say where they continue.
 
-        Faust calls this after each rebalance, and again if records came while the flow was stopped.
+        Faust calls this after each rebalance, and whenever records came while the flow was stopped:
+        also in the middle of a rebalance, when nobody knows yet which partitions stay.
         """
-        sources = frozenset(
-            TP(tp.topic, tp.partition)
-            for tp in self.assignment()
-            if tp.topic in self.transport.source_topics
+        assigned = self.assignment()
+        sources = self._sources_of(assigned)
+        self.pause_partitions(sources)
+        if sources and not self._leaving and not self._between_assignments:
+            await self._begin_recovery(sources)
+        committed: dict[TP, int] = await self._thread.call_thread(
+            self._seek_others, {TP(*tp) for tp in assigned} - sources
         )
-        self.cancel_recovery()
-        if sources and not self._leaving:
-            self.pause_partitions(sources)
-            self._recovery = asyncio.create_task(self._recover(sources), name="recovery")
-        others = {tp for tp in self.assignment() if tp.topic not in self.transport.source_topics}
-        committed: dict[TP, int] = await self._thread.call_thread(self._seek_others, others)
         return committed
+
+    def _sources_of(self, partitions: Iterable[TP]) -> frozenset[TP]:
+        sources = self.transport.source_topics
+        return frozenset(TP(*tp) for tp in partitions if tp.topic in sources)
 
     async def _seek_others(self, partitions: set[TP]) -> dict[TP, int]:
         """Seek to the committed offset, as Faust does. On the consumer's thread."""
         consumer = self._thread._ensure_consumer()
         return dict(await consumer.seek_to_committed(*partitions)) if partitions else {}
 
+    async def _begin_recovery(self, partitions: frozenset[TP]) -> None:
+        await self._end_recovery()
+        self._recovery = asyncio.create_task(self._recover(partitions), name="recovery")
+
     async def _recover(self, partitions: frozenset[TP]) -> None:
         try:
             offsets = await self.transport.positions.recover(partitions)
-            await self.seek_wait(offsets)
-            self.resume_partitions(set(offsets))
-        except asyncio.CancelledError:
-            raise
+            if await self._sought(offsets):
+                self._let_flow(offsets)
         except Exception as error:
             logger.exception("recovery of %d partitions failed", len(partitions))
-            await self.app.crash(error)
+            self.transport.failed(error)
+
+    async def _end_recovery(self) -> None:
+        """Stop a recovery that is under way: its partitions have gone, or it begins again."""
+        recovery, self._recovery = self._recovery, None
+        if recovery is not None:
+            recovery.cancel()
+            await asyncio.wait([recovery])
 
     async def reread(self, partition: TP, offset: int) -> None:
-        """Read a partition again from `offset`."""
-        await self.seek_wait({partition: offset})
+        """Read a partition again from `offset`; it is not paused then, whatever Faust thinks."""
+        if await self._sought({partition: offset}):
+            self._let_flow([partition])
 
-    def leave(self) -> None:
+    async def _sought(self, offsets: Mapping[TP, int]) -> bool:
+        """Seek; whether the partitions were still there."""
+        try:
+            await self.seek_wait(offsets)
+        except IllegalStateError:
+            # The thread is ahead of this loop: a rebalance has begun, and its recovery seeks.
+            logger.info("partitions went while they were sought")
+            return False
+        return True
+
+    def _let_flow(self, partitions: Iterable[TP]) -> None:
+        resumed = set(partitions)
+        self._buffered_partitions.difference_update(resumed)
+        self.resume_partitions(resumed)
+
+    async def leave(self) -> None:
         """Read no more: this worker is stopping, and takes over no partitions."""
         self._leaving = True
         self.stop_flow()
-        self.cancel_recovery()
+        await self._end_recovery()
 
-    def cancel_recovery(self) -> None:
-        """Stop a recovery that is under way: its partitions have gone, or it begins again."""
-        if self._recovery is not None and not self._recovery.done():
-            self._recovery.cancel()
-        self._recovery = None
+    def commit_positions(self, offsets: Mapping[TP, int]) -> None:
+        """Tell the group what checkpoints cover, some time soon. Only lag tools read it."""
+        self._to_commit.update(offsets)
+        if self._committing is None or self._committing.done():
+            self._committing = asyncio.create_task(self._commit_soon(), name="commit")
 
-    async def commit_positions(self, offsets: Mapping[TP, int]) -> None:
-        """Tell the group what checkpoints cover. Only lag tools read it, so a failure is noted."""
-        try:
-            await asyncio.wait_for(
-                self._thread.call_thread(self._commit_positions, offsets), COMMIT_TIMEOUT_SECONDS
-            )
-        except (KafkaError, TimeoutError) as error:
-            logger.info("committing positions for lag tools failed: %s", error)
+    async def committed(self) -> None:
+        """Wait until what `commit_positions` was told has gone, or was given up."""
+        if self._committing is not None:
+            await asyncio.wait([self._committing])
+
+    async def _commit_soon(self) -> None:
+        while self._to_commit:
+            offsets, self._to_commit = self._to_commit, {}
+            try:
+                await asyncio.wait_for(
+                    self._thread.call_thread(self._commit_positions, offsets),
+                    COMMIT_TIMEOUT_SECONDS,
+                )
+            except (KafkaError, TimeoutError) as error:
+                logger.info("committing positions for lag tools failed: %r", error)
 
     async def _commit_positions(self, offsets: Mapping[TP, int]) -> None:
         """On the consumer's thread."""
@@ -170,6 +301,35 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         if held:
             await consumer.commit(held)
 
+    def fetched(self) -> dict[TP, tuple[int, int]]:
+        """Source partition -> (offset to be fetched next, offset after the last record).
+
+        As the broker said with its last answers: nobody is asked. Without partitions of which
+        nothing is known yet.
+        """
+        consumer = self._thread._consumer
+        subscription = None if consumer is None else consumer._subscription.subscription
+        assignment = None if subscription is None else subscription.assignment
+        if assignment is None:
+            return {}
+        known = {}
+        for tp in self._sources_of(assignment.tps):
+            state = assignment.state_value(TopicPartition(*tp))
+            if state is not None and state.highwater is not None and state.has_valid_position:
+                known[tp] = (state.position, state.highwater)
+        return known
+
+    async def check(self) -> None:
+        """Raise what keeps the consumer from working for good, such as a missing right.
+
+        aiokafka tells it to whoever fetches next, and nobody does while all partitions are paused.
+        """
+        await self._thread.call_thread(self._check)
+
+    async def _check(self) -> None:
+        """On the consumer's thread."""
+        self._thread._ensure_consumer()._coordinator.check_errors()
+
     def ack(self, message: Any) -> bool:
         """Forget a chunk that was processed; it commits nothing."""
         if message.topic not in self.transport.source_topics:
@@ -178,12 +338,8 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         self._unacked_messages.discard(message)
         return True
 
-    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-        if tp.topic not in self.transport.source_topics:
-            await super()._add_gap(tp, offset_from, offset_to)
-
     def verify_event_path(self, now: float, tp: TP) -> None:
-        """Faust's livelock warnings watch its own commits; the worker's stall detector is ours."""
+        """Faust's livelock warnings watch its own commits; `streams.health` watches ours."""
         if tp.topic not in self.transport.source_topics:
             super().verify_event_path(now, tp)
 
@@ -194,3 +350,5 @@ class Transport(driver.Transport):  # type: ignore[misc]
     Consumer = Consumer
     source_topics: frozenset[str] = frozenset()
     positions: Positions
+    failed: Callable[[BaseException], None]
+    """Called with what ended a recovery for good."""

@@ -8,42 +8,41 @@ group membership.
 
 It never trusts the group's committed offset: `recover` loads the checkpoint, and a record below the
 state's next offset is skipped.
+
+A block that was given up takes its folds with it. Their rows have left them, so no later checkpoint
+may vouch for those: the folds are begun again from what is stored.
 """
 
 import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from faust.types import TP
 
-from schemas.rows import CheckpointRow, Row
-from sinks.checkpoints import Checkpoint, CheckpointStore
+from schemas.rows import CheckpointRow, EventRow, Row
 from sinks.errors import StoreError
-from sinks.metrics import Metrics
 from sinks.writer import WriteAbandoned, Writer
 from streams.broker_admin import BrokerUnavailableError
-from streams.carry_over import CarryOver
-from streams.fold.partition import OffsetGap, PartitionFold
-from streams.fold.rules import FoldRules
-from streams.fold.state import STATE_VERSION, restore
+from streams.health import Health
 from streams.progress import Progress
+from streams.takeover import Held, Takeover, named
 from streams.transport import Chunk
+from streams.unknown_fields import UnknownFields
 
 logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
-RETRY_SECONDS = 1.0
-
-
-class LogTruncated(Exception):
-    """The broker has fewer records of a log than were applied already."""
+RETRY_SECONDS: Final = 1.0
+STORE: Final = "ClickHouse"
+BROKER: Final = "the broker"
+ROW_BYTES: Final = 1_024
+"""What a buffered row takes beside its payload, about: measured as the growth of a process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,27 +63,11 @@ class Pace:
     revoke_seconds: float = 10.0
 
 
-class Broker(Protocol):
-    """What the worker asks of the broker. Calls block; `BrokerUnavailableError` is tried again."""
-
-    def logs(self, topics: frozenset[str]) -> Mapping[str, str]:
-        """Topic -> identity of its present log."""
-        ...
-
-    def bounds(self, topics: frozenset[str]) -> Mapping[TP, tuple[int, int]]:
-        """Source partition -> (oldest offset kept, offset of the next record, or less)."""
-        ...
-
-    def ends_before(self, tp: TP, offset: int) -> bool:
-        """Whether the log ends before `offset`, for certain."""
-        ...
-
-
 class Reader(Protocol):
     """What the worker asks of whatever reads for it."""
 
-    async def commit(self, offsets: Mapping[TP, int]) -> None:
-        """Tell the group, for lag tools, what checkpoints cover."""
+    def commit(self, offsets: Mapping[TP, int]) -> None:
+        """Tell the group, for lag tools, what checkpoints cover; some time soon."""
         ...
 
     async def reread(self, tp: TP, offset: int) -> None:
@@ -93,71 +76,80 @@ class Reader(Protocol):
 
 
 @dataclass(slots=True)
-class _Held:
-    """A source partition that this worker processes."""
-
-    fold: PartitionFold
-    epoch: int
-    checkpointed: int
-    """Next offset of the last stored checkpoint."""
-    checkpointed_at: float
-    confirmed_gap: tuple[int, int] | None = None
-
-
-@dataclass(slots=True)
 class _Block:
-    """Rows on their way to the store, with the positions that its checkpoints vouch for."""
+    """Rows on their way to the store, and the states that its checkpoints are made of.
+
+    `states` has (partition, its fold's next offset, its state); `positions` the next offset of
+    every partition held, where the block ends with checkpoints.
+    """
 
     rows: dict[type[Row], list[tuple[Any, ...]]] = field(default_factory=dict)
+    states: list[tuple[TP, Held, int, bytes]] = field(default_factory=list)
     positions: dict[TP, int] = field(default_factory=dict)
 
 
 class Worker:
-    """See the module's docstring."""
+    """See the module's docstring.
+
+    Args:
+        abandon: the event that makes `writer` give up waiting.
+        failed: called with what no retry can mend; nothing is stored from then on.
+    """
 
     def __init__(
         self,
         *,
-        broker: Broker,
-        checkpoints: CheckpointStore,
+        takeover: Takeover,
         writer: Writer,
-        carry_over: CarryOver,
         abandon: threading.Event,
-        rules: FoldRules,
         pace: Pace,
-        metrics: Metrics,
+        progress: Progress,
+        health: Health,
         reader: Reader,
+        failed: Callable[[BaseException], None],
     ) -> None:
-        self._broker = broker
-        self._checkpoints = checkpoints
+        self._takeover = takeover
         self._writer = writer
-        self._carry_over = carry_over
         self._abandon = abandon
-        self._rules = rules
         self._pace = pace
+        self._progress = progress
+        self._health = health
         self._reader = reader
-        self.progress = Progress(metrics)
-        self._held: dict[TP, _Held] = {}
+        self._failed = failed
+        self._unknown = UnknownFields()
+        self._held: dict[TP, Held] = {}
+        self._active: frozenset[TP] | None = None
         self._lock = asyncio.Lock()
+        # Questions to the broker must not wait behind a store that is away.
         self._sink = ThreadPoolExecutor(1, thread_name_prefix="sink")
-        self._in_flight: asyncio.Future[None] | None = None
+        self._asking = ThreadPoolExecutor(1, thread_name_prefix="broker")
+        self._in_flight: asyncio.Task[None] | None = None
+        self._storing_since: float | None = None
         self._buffered_bytes = 0
         self._events_since_checkpoint = 0
         self._checkpoint_due_at = time.monotonic() + pace.checkpoint_seconds
         self._stopped = asyncio.Event()
 
     @property
-    def assigned(self) -> frozenset[TP]:
-        """The source partitions that are recovered and being processed."""
-        return frozenset(self._held)
+    def assigned(self) -> frozenset[TP] | None:
+        """The source partitions that are recovered and processed; None between assignments."""
+        return self._active
+
+    @property
+    def storing_seconds(self) -> float:
+        """For how long the block in flight has been under way; 0 if there is none."""
+        since = self._storing_since
+        return 0.0 if since is None else time.monotonic() - since
 
     def positions(self) -> dict[TP, int]:
-        """The next offset of each held partition that a stored checkpoint covers."""
-        return {tp: held.checkpointed for tp, held in self._held.items()}
+        """The next offset of each partition that a stored checkpoint covers."""
+        return {tp: self._held[tp].checkpointed for tp in self._active or () if tp in self._held}
 
     def applied(self) -> dict[TP, int]:
-        """The next offset of each held partition."""
-        return {tp: held.fold.next_offset for tp, held in self._held.items()}
+        """The next offset of each partition."""
+        return {
+            tp: self._held[tp].fold.next_offset for tp in self._active or () if tp in self._held
+        }
 
     def has_applied(self, ends: Mapping[TP, int]) -> bool:
         """Whether everything before `ends` was applied."""
@@ -170,103 +162,118 @@ class Worker:
         return all(stored.get(tp, 0) >= end for tp, end in ends.items())
 
     async def recover(self, partitions: frozenset[TP]) -> dict[TP, int]:
-        """Load each partition's checkpoint; where it is to be read on. Waits while parts are away.
+        """Make ready to process `partitions` and no others; where each is to be read on.
+
+        A fold that was kept over the rebalance goes on; others begin from their checkpoints. Waits
+        while broker or store are away.
 
         Raises:
             LogTruncated: the broker lost records that were applied already.
             CheckpointsUnreadable: none of a partition's checkpoints can be read.
         """
+        self._active = None
+        # What is under way may be the rows before a checkpoint that is about to be loaded.
+        await self._flight_ended()
+        self._abandon.clear()
+        for gone in self._held.keys() - partitions:
+            del self._held[gone]
         topics = frozenset(tp.topic for tp in partitions)
-        logs = await self._patiently("the broker", lambda: self._broker.logs(topics))
-        bounds = await self._patiently("the broker", lambda: self._broker.bounds(topics))
-        for tp in sorted(partitions - self._held.keys()):
-            held = await self._patiently("ClickHouse", self._loader(tp, logs[tp.topic]))
-            oldest, end = bounds[tp]
-            offset = held.fold.next_offset
-            if offset > end and await self._patiently(
-                "the broker", partial(self._broker.ends_before, tp, offset)
-            ):
-                raise LogTruncated(_truncated(tp, offset))
-            _skip_deleted(tp, held.fold, oldest)
-            self._held[tp] = held
-            logger.info("%s[%d] continues at offset %d", tp.topic, tp.partition, held.checkpointed)
-        self.progress.assigned(self.positions())
-        return {tp: self._held[tp].fold.next_offset for tp in partitions if tp in self._held}
+        logs = await self.patiently(BROKER, lambda: self._takeover.logs(topics))
+        for tp in sorted(partitions):
+            held = self._held.get(tp)
+            if held is None or held.fold.log != logs[tp.topic]:
+                self._held[tp] = await self._begun(tp, logs[tp.topic])
+        folds = {tp: self._held[tp].fold for tp in partitions}
+        await self.patiently(BROKER, lambda: self._takeover.fit_to_logs(folds))
+        self._active = partitions
+        self._progress.assigned(self.positions())
+        for tp, offset in sorted(self.applied().items()):
+            logger.info("%s continues at offset %d", named(tp), offset)
+        return self.applied()
 
-    def _loader(self, tp: TP, log: str) -> Callable[[], _Held]:
-        """Load or begin the fold of a partition. The result blocks: it is for the sink's thread."""
-
-        def readable(checkpoint: Checkpoint) -> None:
-            restore(checkpoint.state, checkpoint.state_version)
-
-        def load() -> _Held:
-            topic, partition = tp.topic, tp.partition
-            epoch = self._checkpoints.log_epoch(topic, log)
-            saved = self._checkpoints.load(topic, partition, log, readable)
-            if saved is None:
-                state = self._carry_over.state_for(topic, log)
-            else:
-                state = restore(saved.state, saved.state_version)
-            fold = PartitionFold(topic, partition, log, epoch, self._rules, state)
-            held = _Held(fold, epoch, fold.next_offset, time.monotonic())
-            if saved is None:
-                # From here on what was carried over lies in this log's own checkpoint.
-                self._writer.write({CheckpointRow: [self._checkpoint_row(tp, held)]})
-            return held
-
-        return load
+    async def _begun(self, tp: TP, log: str) -> Held:
+        return await self.patiently(STORE, lambda: self._takeover.begin(tp, log))
 
     async def process(self, chunk: Chunk) -> None:
-        """Apply a chunk, and store what is due. Waits while the sink is behind."""
-        held = self._held.get(chunk.partition)
-        if held is None:
+        """Apply a chunk, and store what is due. Waits while the sink is behind.
+
+        Raises:
+            LogTruncated: the log was cut off below what was applied.
+        """
+        tp = chunk.partition
+        held = self._holder(tp)
+        if held is None or not await self._is_due(chunk, held):
             return
+        self._progress.unknown_fields(self._unknown.sample(chunk.records[-1]))
+        for records, size in _parts(chunk.records, self._pace.buffer_bytes // 2):
+            self._apply(tp, held, records)
+            self._buffered_bytes += size
+            if self._block_is_full():
+                await self.flush()
+                if self._holder(tp) is not held:
+                    return  # Revoked, or given up with its block, while the sink was behind.
+
+    def _holder(self, tp: TP) -> Held | None:
+        return self._held.get(tp) if self._active is not None and tp in self._active else None
+
+    async def _is_due(self, chunk: Chunk, held: Held) -> bool:
+        """Whether nothing was lost between the fold's position and the chunk; sees to it if not."""
+        tp, due = chunk.partition, held.fold.next_offset
+        if chunk.records[0].offset < chunk.begins:
+            # aiokafka was told that there is no such offset, and went back to the oldest one.
+            await self.patiently(BROKER, lambda: self._takeover.refuse_truncated(tp, due))
+        if chunk.begins <= due:
+            return True
+        if chunk.seek > held.reread_at:
+            held.reread_at = chunk.seek
+            logger.warning(
+                "%s: offset %d was due and %d came; reading it again", named(tp), due, chunk.begins
+            )
+            await self._reader.reread(tp, due)
+        return False
+
+    def _apply(self, tp: TP, held: Held, records: Sequence[Any]) -> None:
         fold = held.fold
-        before = fold.next_offset
-        try:
-            with self.progress.cpu_of("fold"):
-                fold.apply(chunk.records)
-        except OffsetGap as gap:
-            found = (gap.expected, gap.found)
-            if held.confirmed_gap != found:
-                held.confirmed_gap = found
-                logger.warning("%s: %s; reading it again", _named(chunk.partition), gap)
-                await self._reader.reread(chunk.partition, gap.expected)
-                return
-            # Read twice, twice the same: the log itself has nothing there.
-            logger.warning("%s: %s; the log has a gap there", _named(chunk.partition), gap)
-            self.progress.gap(chunk.partition)
-            fold.apply(chunk.records, gap_is_the_logs=True)
-        applied = fold.next_offset - before
-        self._events_since_checkpoint += applied
-        self._buffered_bytes += sum(len(r.value or b"") for r in chunk.records)
-        if self._block_is_full():
-            await self.flush()
+        before, last = fold.next_offset, records[-1].offset
+        first = max(before, records[0].offset)
+        # What is missing was deleted, or is no record: a marker of a transaction.
+        holes = last >= before and (first > before or last - records[0].offset != len(records) - 1)
+        if holes:
+            logger.info("%s: the log has gaps between %d and %d", named(tp), before, last)
+            self._progress.gap(tp)
+        with self._progress.cpu_of("fold"):
+            fold.apply(records, gap_is_the_logs=holes)
+        self._events_since_checkpoint += fold.next_offset - before
 
     def _block_is_full(self) -> bool:
         pending = sum(held.fold.pending for held in self._held.values())
         return (
             pending >= self._pace.flush_rows
-            or pending * _ROW_BYTES + self._buffered_bytes >= self._pace.buffer_bytes // 2
+            or pending * ROW_BYTES + self._buffered_bytes >= self._pace.buffer_bytes // 2
         )
 
     async def flush(self, *, checkpoint: bool = False) -> None:
         """Hand what changed to the sink; returns when the block before is stored and this one goes.
 
-        Raises:
-            WriteAbandoned: the block before was given up, because this worker is giving up.
+        Where the block before was given up there is nothing left to hand over.
         """
         async with self._lock:
-            await self._landed()
+            await self._flight_ended()
             block = self._filled(checkpoint=checkpoint or self._checkpoint_is_due())
-            if block.rows:
-                self._in_flight = asyncio.ensure_future(self._store(block))
+            if block.rows or block.states:
+                self._storing_since = time.monotonic()
+                self._in_flight = asyncio.create_task(self._store(block), name="store")
+            elif block.positions:
+                self._progress.checkpointed(block.positions)
 
     async def settle(self) -> None:
-        """Store everything up to now, checkpoints included; returns when it is stored."""
+        """Store everything up to now, checkpoints included; returns when it is stored.
+
+        Or given up: by `revoke`, or because it failed.
+        """
         await self.flush(checkpoint=True)
         async with self._lock:
-            await self._landed()
+            await self._flight_ended()
 
     async def run_timer(self) -> None:
         """Flush at the pace's rhythm until `stop`."""
@@ -277,90 +284,72 @@ class Worker:
             except TimeoutError:
                 continue
 
-    async def revoke(self, partitions: frozenset[TP]) -> None:
-        """Give partitions up: checkpoint them if there is time, and forget them.
+    async def revoke(self) -> None:
+        """Stop processing, and checkpoint everything if there is time.
 
-        What is not stored in time is not lost: whoever has them next replays it.
+        The folds stay: what is assigned again goes on where it is. What is not stored in time is
+        not lost: whoever has the partition next replays it. The insert under way is left to end by
+        itself, because the group waits for this worker: whatever it still stores is as right as
+        what the next one will store.
         """
+        self._active = None
         try:
             async with asyncio.timeout(self._pace.revoke_seconds):
                 await self.settle()
-        except (TimeoutError, WriteAbandoned):
+        except TimeoutError:
             logger.warning(
-                "the last checkpoint was not stored within %g s; it will be replayed",
+                "the last rows were not stored within %g s; they will be replayed. %s",
                 self._pace.revoke_seconds,
+                self._health.waiting(),
             )
-            await self._give_up_writing()
-            # The folds' rows were drained into the block that was given up: none may go on.
-            partitions = frozenset(self._held)
-        for tp in partitions:
-            self._held.pop(tp, None)
-        self.progress.revoked(partitions)
+            self._abandon.set()
+            self._held.clear()
 
-    async def stop(self) -> None:
-        """Checkpoint everything within `revoke_seconds`, and end."""
+    async def stop(self) -> bool:
+        """Checkpoint everything, and end. Takes at most twice `revoke_seconds`.
+
+        Returns:
+            Whether its threads are at rest; if not, one still waits for an answer.
+        """
         self._stopped.set()
-        await self.revoke(frozenset(self._held))
-        # A recovery that was cancelled may still wait in the sink's thread, and for this loop.
+        await self.revoke()
         self._abandon.set()
-        self._sink.shutdown(wait=True)
+        loop = asyncio.get_running_loop()
+        lanes = (self._sink, self._asking)
+        behind_all = [loop.run_in_executor(lane, _nothing) for lane in lanes]
+        _, busy = await asyncio.wait(behind_all, timeout=self._pace.revoke_seconds)
+        for lane in lanes:
+            lane.shutdown(wait=False, cancel_futures=True)
+        return not busy
 
-    async def _give_up_writing(self) -> None:
-        self._abandon.set()
-        try:
-            async with self._lock:
-                await self._landed()
-        except WriteAbandoned:
-            logger.info("a block was abandoned with its partitions")
-        finally:
-            self._abandon.clear()
-
-    async def _landed(self) -> None:
-        """Wait for the block in flight; its error, if any, is raised here, once."""
-        if self._in_flight is None:
-            return
-        try:
-            await asyncio.shield(self._in_flight)
-        finally:
-            if self._in_flight is not None and self._in_flight.done():
-                self._in_flight = None
+    async def _flight_ended(self) -> None:
+        """Wait until the block in flight is stored or given up."""
+        if self._in_flight is not None:
+            await asyncio.wait([self._in_flight])
 
     def _filled(self, *, checkpoint: bool) -> _Block:
-        """The block of everything that changed; with the checkpoints that belong behind it."""
+        """The block of everything that changed; with the states that belong behind it."""
         block = _Block()
         for tp, held in self._held.items():
-            with self.progress.cpu_of("rows"):
+            with self._progress.cpu_of("rows"):
                 output = held.fold.drain()
-            self.progress.counted(tp, output.counts)
+            self._progress.counted(tp, output.counts)
             for table, rows in output.rows.items():
                 if table in block.rows:
                     block.rows[table].extend(rows)
                 else:
                     block.rows[table] = rows
+        self._buffered_bytes = 0
         if checkpoint:
-            moved = {t: h for t, h in self._held.items() if h.fold.next_offset != h.checkpointed}
-            if moved:
-                block.rows[CheckpointRow] = [
-                    self._checkpoint_row(tp, held) for tp, held in moved.items()
-                ]
-                block.positions = {tp: held.fold.next_offset for tp, held in moved.items()}
+            for tp, held in self._held.items():
+                offset = held.fold.next_offset
+                block.positions[tp] = offset
+                if offset != held.checkpointed:
+                    with self._progress.cpu_of("checkpoint"):
+                        block.states.append((tp, held, offset, held.fold.snapshot()))
             self._events_since_checkpoint = 0
             self._checkpoint_due_at = time.monotonic() + self._pace.checkpoint_seconds
-        self._buffered_bytes = 0
         return block
-
-    def _checkpoint_row(self, tp: TP, held: _Held) -> tuple[Any, ...]:
-        fold = held.fold
-        with self.progress.cpu_of("checkpoint"):
-            return self._checkpoints.row(
-                tp.topic,
-                tp.partition,
-                fold.log,
-                held.epoch,
-                fold.next_offset,
-                STATE_VERSION,
-                fold.snapshot(),
-            )
 
     def _checkpoint_is_due(self) -> bool:
         return (
@@ -370,57 +359,73 @@ class Worker:
 
     async def _store(self, block: _Block) -> None:
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._sink, self._write, block)
-        if not block.positions:
-            return
-        now = time.monotonic()
-        for tp, offset in block.positions.items():
-            held = self._held.get(tp)
-            if held is not None:
-                held.checkpointed = offset
-                held.checkpointed_at = now
-        self.progress.checkpointed(block.positions)
-        await self._reader.commit(block.positions)
+        try:
+            await loop.run_in_executor(self._sink, self._write, block)
+        except (WriteAbandoned, asyncio.CancelledError) as reason:
+            logger.info("a block was given up: %s", reason)
+            self._held.clear()
+        except Exception as error:  # noqa: BLE001 -- whatever it is, the folds are without its rows
+            self._held.clear()
+            self._failed(error)
+        else:
+            self._health.answered(STORE)
+            self._landed(block)
+        finally:
+            self._storing_since = None
+
+    def _landed(self, block: _Block) -> None:
+        for _, held, offset, _ in block.states:
+            held.checkpointed = offset
+        covered = {tp: n for tp, n in block.positions.items() if tp in self._held}
+        if covered:
+            self._progress.checkpointed(covered)
+            self._reader.commit(covered)
 
     def _write(self, block: _Block) -> None:
         """In the sink's thread."""
-        with self.progress.cpu_of("insert"):
-            self._writer.write(block.rows)
+        rows = block.rows
+        with self._progress.cpu_of("checkpoint"):
+            if block.states:
+                rows[CheckpointRow] = [
+                    self._takeover.checkpoint_row(tp, held, offset, state)
+                    for tp, held, offset, state in block.states
+                ]
+        with self._progress.cpu_of("insert"):
+            self._writer.write(rows)
+        self._progress.stored(rows.get(EventRow, ()))
 
-    async def _patiently(self, part: str, call: Callable[[], Result]) -> Result:
-        """The result of a blocking call in the sink's thread, tried until `part` is there."""
+    async def patiently(self, part: str, call: Callable[[], Result]) -> Result:
+        """The result of a blocking call, tried until `part` is there. The store's in order."""
         loop = asyncio.get_running_loop()
+        lane = self._sink if part is STORE else self._asking
         while True:
             try:
-                return await loop.run_in_executor(self._sink, call)
+                result = await loop.run_in_executor(lane, call)
             except (StoreError, BrokerUnavailableError) as error:
-                logger.warning("%s is not to be had, trying again: %s", part, error)
+                if self._health.waits(part, error):
+                    logger.warning("waiting for %s: %s", part, error)
                 await asyncio.sleep(RETRY_SECONDS)
+            else:
+                self._health.answered(part)
+                return result
 
 
-_ROW_BYTES = 1_024
-"""What a buffered row takes beside its payload, about: measured as the growth of a process."""
+def _nothing() -> None:
+    """What is run to see that everything before it is done."""
 
 
-def _named(tp: TP) -> str:
-    return f"{tp.topic}[{tp.partition}]"
+def _parts(records: Sequence[Any], limit: int) -> Iterator[tuple[Sequence[Any], int]]:
+    """Records in parts of about `limit` bytes, each with its size: compressed, all fit a fetch."""
+    sizes = [len(r.value or b"") + len(r.key or b"") + _of_headers(r.headers) for r in records]
+    begin = size = 0
+    for end, of_record in enumerate(sizes, 1):
+        size += of_record
+        if size >= limit:
+            yield records[begin:end], size
+            begin, size = end, 0
+    if begin < len(records):
+        yield records[begin:] if begin else records, size
 
 
-def _truncated(tp: TP, applied: int) -> str:
-    return (
-        f"{_named(tp)}: {applied} records were applied, and the broker has fewer of the same log."
-        " It lost acknowledged records (an unclean leader election, a restored disk). New records"
-        " would be taken for old ones: make the topic anew, so that it gets a new log, and let the"
-        " sources publish what was lost."
-    )
-
-
-def _skip_deleted(tp: TP, fold: PartitionFold, oldest: int) -> None:
-    if fold.next_offset < oldest:
-        logger.error(
-            "%s: records %d to %d were deleted by the broker's retention before they were read",
-            _named(tp),
-            fold.next_offset,
-            oldest - 1,
-        )
-        fold.skip_to(oldest)
+def _of_headers(headers: Sequence[tuple[str, bytes]]) -> int:
+    return sum(len(name) + len(value) for name, value in headers) if headers else 0

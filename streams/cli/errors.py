@@ -12,6 +12,7 @@ from sinks.migrate import MigrationError
 from streams.broker_admin import TopicAdminError
 from streams.cli.options import NothingFound
 from streams.embedded import EmbeddedBrokerError
+from streams.takeover import LogTruncated
 
 FORESEEN: Final = (
     SettingsError,
@@ -20,6 +21,7 @@ FORESEEN: Final = (
     CheckpointsUnreadable,
     EpochContested,
     TopicAdminError,
+    LogTruncated,
     EmbeddedBrokerError,
     PublishError,
     KpiQueryError,

@@ -2,13 +2,16 @@
 
 import asyncio
 import logging
+import os
 import signal
 import sys
-from typing import Annotated
+from contextlib import ExitStack
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
 
 from schemas.settings import Settings
+from sinks.errors import StoreUnavailable
 from sinks.metrics import Metrics
 from sinks.store import Store
 from streams.app import Pipeline
@@ -24,8 +27,13 @@ from streams.cli.options import (
 from streams.garbage import tune_collector
 from streams.http import serving
 from streams.parts import create_all_topics, migrate_all, opened_broker, opened_store
+from streams.worker import RETRY_SECONDS
 
-SECOND_SIGNAL = 130
+logger = logging.getLogger(__name__)
+
+SECOND_SIGNAL: Final = 130
+STOPPED: Final = 0
+FAILED: Final = 1
 
 
 def run(
@@ -47,37 +55,92 @@ def run(
     """
     log_to_stderr(verbose, level=logging.INFO)
     settings = settings_of(config, data)
-    with opened_store(settings) as store, opened_broker(settings) as bootstrap:
-        if migrate or (migrate is None and store.embedded):
-            migrate_all(store, settings)
+    with opened_broker(settings) as bootstrap, ExitStack() as parts:
         if settings.broker.embedded:
             create_all_topics(settings, bootstrap, Security.of(settings.broker))
             err.print(f"broker at {bootstrap}")
-        asyncio.run(_run(settings, bootstrap, store))
+        asyncio.run(_run(settings, bootstrap, parts, migrate))
 
 
-async def _run(settings: Settings, bootstrap: str, store: Store) -> None:
+class _State:
+    """What the web server tells: of the pipeline, once there is one."""
+
+    def __init__(self) -> None:
+        self.pipeline: Pipeline | None = None
+        self.waiting = "starting"
+
+    def not_ready(self) -> str:
+        """Why this worker is not ready; "" if it is."""
+        return self.waiting if self.pipeline is None else self.pipeline.not_ready()
+
+    def failure(self) -> str:
+        """Why this worker works no more; "" if it does."""
+        return "" if self.pipeline is None else self.pipeline.failure()
+
+
+async def _run(settings: Settings, bootstrap: str, parts: ExitStack, migrate: bool | None) -> None:
     tune_collector()
     metrics = Metrics()
-    pipeline = Pipeline(settings, bootstrap, store, metrics)
-    asked = asyncio.Event()
-
-    def stop() -> None:
-        if asked.is_set():
-            # Checkpoints make this safe at any moment; only what is not stored is read again.
-            sys.exit(SECOND_SIGNAL)
-        asked.set()
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
-    async with serving(settings.http, pipeline, metrics) as address:
+    state = _State()
+    asked = _told_to_stop()
+    async with serving(settings.http, state, metrics) as address:
         err.print(f"health and metrics at http://{address}")
-        await pipeline.start()
+        store = await _opened(settings, parts, state, asked)
+        if store is None:
+            return
+        if migrate or (migrate is None and store.embedded):
+            migrate_all(store, settings)
+        pipeline = state.pipeline = Pipeline(settings, bootstrap, store, metrics)
+        pipeline.failed.add_done_callback(lambda _: asked.set())
+        pipeline.start()
         try:
-            pipeline.failed.add_done_callback(lambda _: asked.set())
             await asked.wait()
         finally:
-            await pipeline.stop()
-        if pipeline.failed.done():
-            pipeline.failed.result()
+            at_rest = await pipeline.stop()
+    failed = pipeline.failed.done()
+    if not at_rest:
+        logger.error("%s", pipeline.failure() or "leaving what does not answer; nothing is lost")
+        _end_at_once(FAILED if failed else STOPPED)
+    if failed:
+        pipeline.failed.result()
+
+
+async def _opened(
+    settings: Settings, parts: ExitStack, state: _State, asked: asyncio.Event
+) -> Store | None:
+    """The store, as soon as it answers; None if this worker was told to stop before."""
+    while not asked.is_set():
+        try:
+            return await asyncio.to_thread(parts.enter_context, opened_store(settings))
+        except StoreUnavailable as error:
+            if state.waiting != (words := f"waiting for ClickHouse: {error}"):
+                logger.warning("%s", words)
+                state.waiting = words
+            await asyncio.wait([asyncio.ensure_future(asked.wait())], timeout=RETRY_SECONDS)
+    return None
+
+
+def _told_to_stop() -> asyncio.Event:
+    """Set by the first SIGTERM or SIGINT; the second one ends the process."""
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    received: list[int] = []
+
+    def handle(number: int, _frame: Any) -> None:
+        # Not the loop's own handlers: a second signal must not wait for a loop that is busy.
+        if received:
+            _end_at_once(SECOND_SIGNAL)
+        received.append(number)
+        loop.call_soon_threadsafe(asked.set)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, handle)
+    return asked
+
+
+def _end_at_once(status: int) -> NoReturn:
+    """Wait for nothing. Checkpoints make this safe at any moment: the rest is read again."""
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)

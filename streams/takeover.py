@@ -1,0 +1,161 @@
+"""How a worker takes a partition over: the fold as its checkpoint left it, or a first one.
+
+Asks the broker through the protocol `Broker`, the store through the checkpoint store, the writer
+and the carry-over it is given. Everything here blocks: it is for a thread. Nothing here depends on
+who else holds the partition at the same time: what is written is the same whoever writes it.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from faust.types import TP
+
+from schemas.rows import CheckpointRow
+from sinks.checkpoints import Checkpoint, CheckpointStore
+from sinks.errors import StoreError
+from sinks.writer import Writer
+from streams.carry_over import CarryOver
+from streams.fold.partition import PartitionFold
+from streams.fold.rules import FoldRules
+from streams.fold.state import STATE_VERSION, restore
+
+logger = logging.getLogger(__name__)
+
+
+class LogTruncated(Exception):
+    """The broker has fewer records of a log than were applied already."""
+
+    def __init__(self, tp: TP, applied: int) -> None:
+        super().__init__(
+            f"{named(tp)}: {applied} records were applied, and the broker has fewer of the same"
+            " log. It lost acknowledged records (an unclean leader election, a restored disk). New"
+            " records would be taken for old ones: make the topic anew, so that it gets a new log,"
+            " and let the sources publish what was lost."
+        )
+
+
+class Broker(Protocol):
+    """What is asked of the broker. Calls block; `BrokerUnavailableError` is tried again."""
+
+    def logs(self, topics: frozenset[str]) -> Mapping[str, str]:
+        """Topic -> identity of its present log."""
+        ...
+
+    def bounds(self, topics: frozenset[str]) -> Mapping[TP, tuple[int, int]]:
+        """Source partition -> (oldest offset kept, offset of the next record, or less)."""
+        ...
+
+    def ends_before(self, tp: TP, offset: int) -> bool:
+        """Whether the log ends before `offset`, for certain."""
+        ...
+
+
+@dataclass(slots=True)
+class Held:
+    """A source partition that this worker processes.
+
+    `checkpointed` is the next offset of its last stored checkpoint. `reread_at` is the number of
+    the seek before the chunk that showed that records had been lost on the way.
+    """
+
+    fold: PartitionFold
+    epoch: int
+    checkpointed: int
+    reread_at: int = -1
+
+
+class Takeover:
+    """Begins the folds of partitions."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        checkpoints: CheckpointStore,
+        carry_over: CarryOver,
+        writer: Writer,
+        rules: FoldRules,
+    ) -> None:
+        self._broker = broker
+        self._checkpoints = checkpoints
+        self._carry_over = carry_over
+        self._writer = writer
+        self._rules = rules
+
+    def logs(self, topics: frozenset[str]) -> Mapping[str, str]:
+        """Topic -> identity of its present log."""
+        return self._broker.logs(topics)
+
+    def begin(self, tp: TP, log: str) -> Held:
+        """The fold of a partition, from its checkpoint; of a new log, from what the old one left.
+
+        Raises:
+            CheckpointsUnreadable: none of the partition's checkpoints can be read.
+        """
+        topic, partition = tp.topic, tp.partition
+        epoch = self._checkpoints.log_epoch(topic, log)
+        saved = self._checkpoints.load(topic, partition, log, _readable)
+        if saved is not None:
+            state = restore(saved.state, saved.state_version)
+            return self._held(tp, log, epoch, state)
+        held = self._held(tp, log, epoch, self._carry_over.state_for(topic, log))
+        # From here on what was carried over lies in this log's own checkpoint.
+        self._writer.write(
+            {CheckpointRow: [self.checkpoint_row(tp, held, 0, held.fold.snapshot())]}
+        )
+        if partition == 0:  # there is one in every log, so one worker does it
+            self._forget_old_logs(topic)
+        return held
+
+    def _forget_old_logs(self, topic: str) -> None:
+        try:
+            self._checkpoints.prune(topic)
+        except StoreError as error:
+            # Nothing depends on it but space.
+            logger.warning("checkpoints of old logs of %s were not deleted: %s", topic, error)
+
+    def _held(self, tp: TP, log: str, epoch: int, state: Any) -> Held:
+        fold = PartitionFold(tp.topic, tp.partition, log, epoch, self._rules, state)
+        return Held(fold, epoch, fold.next_offset)
+
+    def checkpoint_row(self, tp: TP, held: Held, next_offset: int, state: bytes) -> tuple[Any, ...]:
+        """The row of a checkpoint. Compresses; takes the next slot."""
+        return self._checkpoints.row(
+            tp.topic, tp.partition, held.fold.log, held.epoch, next_offset, STATE_VERSION, state
+        )
+
+    def fit_to_logs(self, folds: Mapping[TP, PartitionFold]) -> None:
+        """Compare folds with what the broker keeps: skip what it deleted before it was read.
+
+        Raises:
+            LogTruncated: it has less than was applied already.
+        """
+        bounds = self._broker.bounds(frozenset(tp.topic for tp in folds))
+        for tp, fold in folds.items():
+            oldest, end = bounds[tp]
+            if fold.next_offset > end:
+                self.refuse_truncated(tp, fold.next_offset)
+            if fold.next_offset < oldest:
+                logger.error(
+                    "%s: records %d to %d were deleted by the broker's retention before they were"
+                    " read",
+                    named(tp),
+                    fold.next_offset,
+                    oldest - 1,
+                )
+                fold.skip_to(oldest)
+
+    def refuse_truncated(self, tp: TP, applied: int) -> None:
+        """Raise `LogTruncated` if the log ends before the next offset `applied`, for certain."""
+        if self._broker.ends_before(tp, applied):
+            raise LogTruncated(tp, applied)
+
+
+def _readable(checkpoint: Checkpoint) -> None:
+    restore(checkpoint.state, checkpoint.state_version)
+
+
+def named(tp: TP) -> str:
+    """A partition for a person: `events.call[3]`."""
+    return f"{tp.topic}[{tp.partition}]"
