@@ -22,6 +22,7 @@ COMMANDS: Final = (
     "run",
     "ingest",
     "topics",
+    "dead-letters",
     "migrate",
     "doctor",
     "config",
@@ -46,7 +47,7 @@ class _Commands(TyperGroup):
 
 
 def _command(name: str) -> Any:
-    module = importlib.import_module(f"streams.cli.{name}")
+    module = importlib.import_module(f"streams.cli.{name.replace('-', '_')}")
     found = getattr(module, "app", None)
     if found is not None:
         found.rich_markup_mode = _MARKUP
