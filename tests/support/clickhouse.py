@@ -54,6 +54,11 @@ class ClickHouseServer:
         self.url = f"http://127.0.0.1:{ports['port']}"
         self._control = f"http://127.0.0.1:{ports['control']}"
 
+    @property
+    def pid(self) -> int:
+        """Its process, for faults that the system makes."""
+        return self._process.pid
+
     def open(self, database: str, *, user: str = "", password: str = "") -> Store:
         """A store on a database of this server."""
         return open_store(self.url, database=database, user=user, password=password)
