@@ -200,11 +200,9 @@ def _value(result: KpiResult, kpi_id: str, settings: Settings) -> str:
 
 def _print_notes(out: Console, results: Sequence[KpiResult], settings: Settings) -> None:
     """What the marks mean, and why a service level may be missing."""
-    presets = list(dict.fromkeys(_queue(r, settings).service_level_preset for r in results))
-    notes = [
-        f"service level {OWN_PRESET_MARK} of the queue: by {' or '.join(presets)}"
-        " (switchboard kpis explain service_level_ratio)"
-    ]
+    presets = " or ".join(dict.fromkeys(_queue(r, settings).service_level_preset for r in results))
+    explained = "switchboard kpis explain service_level_ratio"
+    notes = [f"service level {OWN_PRESET_MARK} of the queue: by {presets} ({explained})"]
     if any(_provisional(result) for result in results):
         notes.append(f"{PROVISIONAL_MARK} provisional: late events may still change it")
     if any(_threshold_unknown(result.values) for result in results):
