@@ -1,12 +1,15 @@
 """Identifiers of a customer: one text for each, and the key of the strongest. Pure."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, Final
 
 import xxhash
 
 STRENGTH: Final = ("customer_number", "email", "phone", "handle", "device", "other")
 """Kinds of identifier, the strongest first."""
+REMEMBERED: Final = 16_384
+"""Results kept: an identifier comes several times within a short while."""
 
 
 def identifier_texts(identifiers: Iterable[Any]) -> tuple[str, ...]:
@@ -14,6 +17,7 @@ def identifier_texts(identifiers: Iterable[Any]) -> tuple[str, ...]:
     return tuple(_text(i.kind, i.value, i.network) for i in identifiers)
 
 
+@lru_cache(maxsize=REMEMBERED)
 def _text(kind: str, value: str, network: str) -> str:
     if kind == "phone":
         digits = "".join(c for c in value if c.isdigit())
@@ -34,6 +38,7 @@ def _strength(text: str) -> tuple[int, str]:
     return (STRENGTH.index(text.partition(":")[0]), text)
 
 
+@lru_cache(maxsize=REMEMBERED)
 def customer_key(tenant: str, identifier: str) -> str:
     """The key under which history is stored: a hash of one identifier; `""` for no identifier."""
     if not identifier:

@@ -33,6 +33,8 @@ from streams.fold.facts import (
 )
 from streams.fold.legs import Leg, answered_by, begun_by, left_by, missed_at, of_agent
 
+_BEFORE_ALL: Fact = (-(1 << 62), 0, 0, 0, "", "", 0, None)
+
 
 class Interaction:
     """What is known about one interaction. Instants and durations in milliseconds.
@@ -44,7 +46,6 @@ class Interaction:
     __slots__ = (
         "agents",
         "customer_name",
-        "direction",
         "disagreements",
         "disposition",
         "ended_at",
@@ -53,7 +54,7 @@ class Interaction:
         "has_beginning",
         "identifiers",
         "language",
-        "last_event_at",
+        "last_fact",
         "legs",
         "linked_to",
         "messages",
@@ -65,21 +66,23 @@ class Interaction:
         "site",
         "started_at",
         "status",
+        "told_direction",
+        "told_status",
         "topic",
         "transfers",
         "visits",
     )
 
-    def __init__(self, facts: list[Fact]) -> None:
-        self.started_at = facts[0][0]
-        self.last_event_at = facts[-1][0]
-        self.direction = self.purpose = self.language = self.site = self.linked_to = ""
+    def __init__(self, started_at: int) -> None:
+        self.started_at = started_at
+        self.last_fact: Fact = _BEFORE_ALL
+        self.told_direction = self.purpose = self.language = self.site = self.linked_to = ""
         self.customer_name = ""
         self.identifiers: dict[str, None] = {}
         self.ended_at: int | None = None
         self.ended_by = self.disposition = self.topic = ""
         self.resolved: bool | None = None
-        self.status = "open"
+        self.status = self.told_status = "open"
         self.has_beginning = False
         self.visits: list[Leg] = []
         self.legs: list[Leg] = []
@@ -93,26 +96,63 @@ class Interaction:
         self.first_response_ms: int | None = None
         self.disagreements = 0
 
+    @property
+    def direction(self) -> str:
+        """What the first beginning says; inbound where none does."""
+        return self.told_direction or "inbound"
+
+    @property
+    def last_event_at(self) -> int:
+        """The time of the latest fact."""
+        return self.last_fact[0]
+
 
 def interaction_of(facts: Iterable[Fact]) -> Interaction:
     """What `facts` (at least one, in any order) say together."""
     ordered = sorted(facts)
-    known = Interaction(ordered)
+    known = Interaction(ordered[0][0])
     for fact in ordered:
         if fact[3] == ENTERED:
             known.visits.append(Leg(fact[4], fact[0], entry_seen=True))
         elif fact[3] == STARTED:
-            known.direction = known.direction or fact[7][0]
-    known.direction = known.direction or "inbound"
+            known.told_direction = known.told_direction or fact[7][0]
     for fact in ordered:
-        kind = fact[3]
-        if kind in BEGINNINGS:
-            known.has_beginning = True
-        step = _STEPS.get(kind)
-        if step is not None:
-            step(known, fact)
+        _take(known, fact)
     _settle(known)
     return known
+
+
+def told_more(known: Interaction, fact: Fact) -> bool:
+    """Let `known` take in one more fact, if the result is that of all facts told at once.
+
+    It is where the fact comes after all others and changes what none of them means. A visit that
+    begins might (an earlier exit, connection or missed ring may belong to it), and so might the
+    first word on the direction. If not, `known` is as it was.
+    """
+    if fact <= known.last_fact:
+        return False
+    kind = fact[3]
+    if kind == ENTERED:
+        if known.visits or known.legs or known.misses:
+            return False
+        known.visits.append(Leg(fact[4], fact[0], entry_seen=True))
+    elif kind == STARTED and not known.told_direction:
+        if fact[7][0] != known.direction:
+            return False
+        known.told_direction = fact[7][0]
+    _take(known, fact)
+    _settle(known)
+    return True
+
+
+def _take(known: Interaction, fact: Fact) -> None:
+    known.last_fact = fact
+    kind = fact[3]
+    if kind in BEGINNINGS:
+        known.has_beginning = True
+    step = _STEPS.get(kind)
+    if step is not None:
+        step(known, fact)
 
 
 def _started(known: Interaction, fact: Fact) -> None:
@@ -216,7 +256,7 @@ def _transferred(known: Interaction, fact: Fact) -> None:
         if leg is not None and leg is known.legs[-1]:
             leg.ended_at = None
         return
-    known.status = "transferred"
+    known.told_status = "transferred"
     known.ended_at = at
     if leg is not None:
         leg.end(at, talk_ms)
@@ -224,7 +264,7 @@ def _transferred(known: Interaction, fact: Fact) -> None:
 
 def _ended(known: Interaction, fact: Fact) -> None:
     at, _, _, _, _, agent, talk_ms, (by, disposition, resolved, topic) = fact
-    known.status = "ended"
+    known.told_status = "ended"
     known.ended_at = at
     known.ended_by = by
     known.disposition = disposition or known.disposition
@@ -304,8 +344,8 @@ _STEPS = {
 
 
 def _reopen(known: Interaction) -> None:
-    if known.status != "open":
-        known.status = "open"
+    if known.told_status != "open":
+        known.told_status = "open"
         known.ended_by = known.disposition = ""
         known.resolved = None
 
@@ -324,12 +364,19 @@ def _leave_leg(known: Interaction, at: int) -> None:
 
 
 def _settle(known: Interaction) -> None:
-    """What needs all facts to be told."""
-    direct = [leg for leg in known.legs if not leg.queue]
-    known.disagreements = sum(leg.settle() for leg in known.visits + direct)
-    goes_on = any(not v.outcome for v in known.visits) or (
-        bool(known.legs) and known.legs[-1].ended_at is None
-    )
-    if known.status == "transferred" and goes_on:
+    """What needs all facts: durations, and whether a transfer was the end."""
+    disagreements = 0
+    waits = False
+    for visit in known.visits:
+        disagreements += visit.settle()
+        waits = waits or not visit.outcome
+    for leg in known.legs:
+        if not leg.queue:
+            disagreements += leg.settle()
+    known.disagreements = disagreements
+    known.status = known.told_status
+    if known.status == "transferred" and (
+        waits or (bool(known.legs) and known.legs[-1].ended_at is None)
+    ):
         # It waits for its target, or the target has it already.
         known.status = "open"

@@ -20,8 +20,9 @@ class PaneLedger:
         self._rules = rules
         self._changed: dict[PaneKey, Pane] = {}
         self._expiry = Expiry[PaneKey]()
-        for key in panes:
-            self._expiry.expect("", key, self._due(key))
+        for key, pane in panes.items():
+            if not pane.references:
+                self._expiry.expect("", key, self._due(key))
 
     @property
     def changed(self) -> int:
@@ -50,6 +51,8 @@ class PaneLedger:
             pane = self._pane(contribution[0], offset)
             pane.add(contribution, 1)
             pane.references += references
+            if not pane.references:
+                self._expiry.expect("", contribution[0], self._due(contribution[0]))
         for contribution in gone:
             pane = self._pane(contribution[0], offset)
             pane.add(contribution, -1)
@@ -77,7 +80,6 @@ class PaneLedger:
         if pane is None:
             pane = empty_pane(key, offset, self._rules)
             self._panes[key] = pane
-            self._expiry.expect("", key, self._due(key))
         self._changed[key] = pane
         return pane
 

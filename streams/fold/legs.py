@@ -127,6 +127,7 @@ class Leg:
     def settle(self) -> int:
         """Set wait and talk, once all facts are told; how many measurements the clock denies."""
         disagreements = 0
+        self.talk_ms = None
         if self.outcome and self.queue:
             left_at = self.exited_at if self.connected_at is None else self.connected_at
             passed = 0 if left_at is None else max(0, left_at - self.entered_at)

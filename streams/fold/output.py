@@ -12,6 +12,7 @@ from schemas.decode import Event
 from schemas.rows import Row
 from streams.fold.customers import customer_key, strongest
 from streams.fold.interaction import Interaction
+from streams.fold.legs import Leg
 from streams.fold.state import InteractionState
 
 RowTuple = tuple[Any, ...]
@@ -81,16 +82,10 @@ def event_row(
 
 
 def late_event_row(
-    place: Place,
-    record: Record,
-    event: Event,
-    at: int,
-    *,
-    watermark: int,
-    applied: bool,
-    version: int,
+    place: Place, record: Record, event: Event, how_late: tuple[int, int, bool], version: int
 ) -> RowTuple:
-    """The row of `LateEventRow`."""
+    """The row of `LateEventRow`; `how_late` is event time, watermark, and whether it counts."""
+    at, watermark, applied = how_late
     return (
         place.topic,
         place.partition,
@@ -130,8 +125,7 @@ def interaction_row(
     state: InteractionState, known: Interaction, channel: str, place: Place, version: int
 ) -> RowTuple:
     """The row of an interaction as it is known now."""
-    visits = known.visits
-    legs = visits + [leg for leg in known.legs if not leg.queue]
+    legs = known.visits + [leg for leg in known.legs if not leg.queue]
     return (
         state.tenant,
         state.interaction_id,
@@ -164,23 +158,33 @@ def interaction_row(
         known.first_response_ms,
         known.disagreements,
         len(state.facts),
-        [v.queue for v in visits],
-        [v.entered_at for v in visits],
-        [v.exited_at for v in visits],
-        [v.concluded_at for v in visits],
-        [v.outcome or "open" for v in visits],
-        [v.agent for v in visits],
-        [v.wait_ms for v in visits],
-        [v.talk_ms for v in visits],
-        [v.hold_ms for v in visits],
-        [v.holds for v in visits],
-        [v.wrapup_ms for v in visits],
-        [v.ring_ms for v in visits],
-        [v.missed_rings for v in visits],
-        [v.transfer for v in visits],
+        *(zip(*map(_visit, known.visits), strict=True) if known.visits else _NO_VISITS),
         place.log,
         place.partition,
         version,
+    )
+
+
+_NO_VISITS: RowTuple = ((),) * 14
+
+
+def _visit(visit: Leg) -> RowTuple:
+    """The values of the columns `visits_…`, in their order."""
+    return (
+        visit.queue,
+        visit.entered_at,
+        visit.exited_at,
+        visit.concluded_at,
+        visit.outcome or "open",
+        visit.agent,
+        visit.wait_ms,
+        visit.talk_ms,
+        visit.hold_ms,
+        visit.holds,
+        visit.wrapup_ms,
+        visit.ring_ms,
+        visit.missed_rings,
+        visit.transfer,
     )
 
 

@@ -60,6 +60,31 @@ _EXIT_COUNT: Final = {
 _WITHIN: Final = {"answered": 0, "abandoned": 1, "callback_accepted": 2}
 _ENDED_WITHIN: Final = 3
 
+# Column numbers, for the two functions that run at every event.
+_ENDED: Final = _Q["ended"]
+_HELD: Final = _Q["held"]
+_HOLD_MS: Final = _Q["hold_ms"]
+_MISSED_RINGS: Final = _Q["missed_rings"]
+_OFFERED: Final = _Q["offered"]
+_RING_MS: Final = _Q["ring_ms"]
+_RUNG: Final = _Q["rung"]
+_TALK_MS: Final = _Q["talk_ms"]
+_WAIT_ABANDONED_MS: Final = _Q["wait_abandoned_ms"]
+_WAIT_ANSWERED_MS: Final = _Q["wait_answered_ms"]
+_WAIT_EXITED_MS: Final = _Q["wait_exited_ms"]
+_WRAPPED_UP: Final = _Q["wrapped_up"]
+_WRAPUP_MS: Final = _Q["wrapup_ms"]
+_AGENT_ANSWERED: Final = _A["answered"]
+_AGENT_HANDLED: Final = _A["handled"]
+_AGENT_HOLD_MS: Final = _A["hold_ms"]
+_AGENT_MISSED: Final = _A["missed"]
+_AGENT_OUTBOUND_ATTEMPTED: Final = _A["outbound_attempted"]
+_AGENT_OUTBOUND_CONNECTED: Final = _A["outbound_connected"]
+_AGENT_RING_MS: Final = _A["ring_ms"]
+_AGENT_TALK_MS: Final = _A["talk_ms"]
+_AGENT_TRANSFERRED: Final = _A["transferred"]
+_AGENT_WRAPUP_MS: Final = _A["wrapup_ms"]
+
 
 class Pane:
     """The current absolute value of one pane.
@@ -84,12 +109,11 @@ class Pane:
     def add(self, contribution: Contribution, sign: int) -> None:
         """Add the contribution (`sign` 1) or take it back (-1)."""
         counts = self.counts
-        sparse = contribution[1]
-        for at in range(0, len(sparse), 2):
-            counts[sparse[at]] += sign * sparse[at + 1]
-        waits = contribution[2]
-        for at in range(0, len(waits), 2):
-            which, wait_ms = waits[at], waits[at + 1]
+        pairs = iter(contribution[1])
+        for column, value in zip(pairs, pairs, strict=True):
+            counts[column] += sign * value
+        pairs = iter(contribution[2])
+        for which, wait_ms in zip(pairs, pairs, strict=True):
             histogram = self.histograms[which]
             if which == _BINS:
                 index = bin_of(wait_ms)
@@ -128,18 +152,18 @@ def contributions_of(known: Interaction, tenant: str, channel: str) -> tuple[Con
         if leg.agent:
             found.extend(_agent_leg(leg, tenant, known.direction))
     for at, agent in known.misses:
-        found.append(((tenant, agent, _minute(at)), (_A["missed"], 1), ()))
+        found.append(((tenant, agent, _minute(at)), (_AGENT_MISSED, 1), ()))
     for at, agent in known.outbound_attempts:
         if agent:
-            found.append(((tenant, agent, _minute(at)), (_A["outbound_attempted"], 1), ()))
+            found.append(((tenant, agent, _minute(at)), (_AGENT_OUTBOUND_ATTEMPTED, 1), ()))
     return tuple(found)
 
 
 def _visit_vector(visit: Leg) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    counts = [_Q["offered"], 1]
+    counts = [_OFFERED, 1]
     waits: list[int] = []
     if visit.missed_rings:
-        counts += (_Q["missed_rings"], visit.missed_rings)
+        counts += (_MISSED_RINGS, visit.missed_rings)
     outcome = visit.outcome
     if not outcome:
         return tuple(counts), ()
@@ -150,22 +174,22 @@ def _visit_vector(visit: Leg) -> tuple[tuple[int, ...], tuple[int, ...]]:
         waits += (within, wait_ms)
     waits += (_BINS, wait_ms)
     if outcome == "answered":
-        counts += (_Q["wait_answered_ms"], wait_ms)
+        counts += (_WAIT_ANSWERED_MS, wait_ms)
     elif outcome == "abandoned":
-        counts += (_Q["wait_abandoned_ms"], wait_ms)
+        counts += (_WAIT_ABANDONED_MS, wait_ms)
     else:
-        counts += (_Q["wait_exited_ms"], wait_ms)
+        counts += (_WAIT_EXITED_MS, wait_ms)
     if visit.ring_ms is not None:
-        counts += (_Q["ring_ms"], visit.ring_ms, _Q["rung"], 1)
+        counts += (_RING_MS, visit.ring_ms, _RUNG, 1)
     if outcome == "answered" and visit.ended_at is not None:
-        counts += (_Q["ended"], 1, _Q["talk_ms"], visit.talk_ms or 0)
+        counts += (_ENDED, 1, _TALK_MS, visit.talk_ms or 0)
         waits += (_ENDED_WITHIN, wait_ms)
         if visit.transfer:
             counts += (_Q[f"transferred_{visit.transfer}"], 1)
     if visit.holds:
-        counts += (_Q["hold_ms"], visit.hold_ms, _Q["held"], 1)
+        counts += (_HOLD_MS, visit.hold_ms, _HELD, 1)
     if visit.wrapup_ms is not None:
-        counts += (_Q["wrapup_ms"], visit.wrapup_ms, _Q["wrapped_up"], 1)
+        counts += (_WRAPUP_MS, visit.wrapup_ms, _WRAPPED_UP, 1)
     return tuple(counts), tuple(waits)
 
 
@@ -173,21 +197,21 @@ def _agent_leg(leg: Leg, tenant: str, direction: str) -> list[Contribution]:
     found: list[Contribution] = []
     connected_at = leg.connected_at
     if connected_at is not None:
-        counts = [_A["answered"], 1]
+        counts = [_AGENT_ANSWERED, 1]
         if direction == "outbound":
-            counts = [_A["outbound_connected"], 1]
+            counts = [_AGENT_OUTBOUND_CONNECTED, 1]
         if leg.ring_ms is not None:
-            counts += (_A["ring_ms"], leg.ring_ms)
+            counts += (_AGENT_RING_MS, leg.ring_ms)
         found.append(((tenant, leg.agent, _minute(connected_at)), tuple(counts), ()))
     concluded_at = leg.concluded_at
     if concluded_at is not None:
-        counts = [_A["handled"], 1, _A["talk_ms"], leg.talk_ms or 0]
+        counts = [_AGENT_HANDLED, 1, _AGENT_TALK_MS, leg.talk_ms or 0]
         if leg.hold_ms:
-            counts += (_A["hold_ms"], leg.hold_ms)
+            counts += (_AGENT_HOLD_MS, leg.hold_ms)
         if leg.wrapup_ms is not None:
-            counts += (_A["wrapup_ms"], leg.wrapup_ms)
+            counts += (_AGENT_WRAPUP_MS, leg.wrapup_ms)
         if leg.transfer:
-            counts += (_A["transferred"], 1)
+            counts += (_AGENT_TRANSFERRED, 1)
         found.append(((tenant, leg.agent, _minute(concluded_at)), tuple(counts), ()))
     return found
 

@@ -16,6 +16,7 @@ import msgspec
 
 from schemas.cloudevents import is_binary
 from schemas.decode import Event, Rejected, decode
+from schemas.events import EVENT_DATA
 from schemas.rows import (
     VERSION_OFFSET_BITS,
     AgentPaneRow,
@@ -27,11 +28,11 @@ from schemas.rows import (
     LateEventRow,
     WatermarkRow,
 )
-from schemas.topics import CHANNEL_OF, EVENTS_AGENT, EVENTS_CUSTOMER
+from schemas.topics import CHANNEL_OF, EVENTS_AGENT
 from streams.fold.agents import AgentTimeline
 from streams.fold.expiry import Expiry, minute_of
 from streams.fold.facts import FACT_PARTS, fact_of, key_of
-from streams.fold.interaction import Interaction, interaction_of
+from streams.fold.interaction import Interaction, interaction_of, told_more
 from streams.fold.ledger import PaneLedger
 from streams.fold.output import (
     Output,
@@ -65,6 +66,10 @@ from streams.fold.state import (
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _FOR_EVER: Final = 1 << 62
+MOST_FACTS: Final = 2_000
+MOST_CHANGES: Final = 1_000
+"""What one contact or one agent can give rise to: a source that names them all alike gets no
+further, because what is known of one is worked out anew with every event."""
 _AGENT_TYPES: Final = frozenset({"agent.state_changed", "agent.scheduled"})
 _to_json: Final = msgspec.json.Encoder().encode
 
@@ -105,6 +110,7 @@ class PartitionFold:
         self._place = Place(topic, partition, log)
         self._rules = rules
         self._channel = CHANNEL_OF.get(topic, "")
+        self._types = _types_of(topic)
         self._version_base = epoch << VERSION_OFFSET_BITS
         self._output = Output()
         self._marked_at = self.state.next_offset
@@ -172,18 +178,9 @@ class PartitionFold:
         state = self.state
         if state.next_offset != self._marked_at and state.event_time != NEVER:
             self._marked_at = state.next_offset
-            self._output.add(
-                WatermarkRow,
-                (
-                    self.topic,
-                    self.partition,
-                    self.log,
-                    state.event_time,
-                    self._rules.lateness_ms,
-                    state.produced_at,
-                    self.version,
-                ),
-            )
+            lateness = self._rules.lateness_ms
+            row = (*self._place, state.event_time, lateness, state.produced_at, self.version)
+            self._output.add(WatermarkRow, row)
         output, self._output = self._output, Output()
         return output
 
@@ -197,12 +194,13 @@ class PartitionFold:
         if at > record.timestamp + self._rules.max_skew_ms and record.timestamp >= 0:
             at = record.timestamp + self._rules.max_skew_ms
             self._output.counts["skewed", event.source] += 1
-        if not self._belongs(event.type):
+        if event.type not in self._types:
             message = f"{event.type} does not belong on {self.topic}"
             self._refuse(record, "wrong_topic", "type", message)
             return
         if self._channel:
-            self._apply_to_interaction(record, event, at)
+            if not self._apply_to_interaction(record, event, at):
+                return
         elif event.type == "agent.state_changed":
             self._apply_to_agent(record, event, at)
         payload = record.value or b""
@@ -215,36 +213,38 @@ class PartitionFold:
         self._output.counts["event", "stored"] += 1
         self._advance(event.source, at)
 
-    def _belongs(self, event_type: str) -> bool:
-        if self._channel:
-            return event_type in FACT_PARTS
-        if self.topic == EVENTS_AGENT:
-            return event_type in _AGENT_TYPES
-        return self.topic != EVENTS_CUSTOMER or not (
-            event_type in FACT_PARTS or event_type in _AGENT_TYPES
-        )
-
-    def _apply_to_interaction(self, record: Record, event: Event, at: int) -> None:
+    def _apply_to_interaction(self, record: Record, event: Event, at: int) -> bool:
+        """Take the event in, as far as it counts; False where it was refused."""
         subject = (event.tenant, event.subject)
         state = self.state.interactions.get(subject)
         watermark = self._watermark(event.source)
         if at < watermark:
             self._note_late(record, event, at, watermark, applied=state is not None)
             if state is None:
-                return
+                return True
         key = key_of(event.source, event.id)
         if state is None:
             state = InteractionState(event.tenant, event.subject, event.source, at, {})
             self.state.interactions[subject] = state
         elif key in state.facts:
             self._output.counts["repeated", ""] += 1
-            return
-        state.facts[key] = fact_of(event.type, event.data, at, key)
-        self._settle(subject, state)
+            return True
+        elif len(state.facts) >= MOST_FACTS:
+            message = (
+                f"{event.subject!r} has {MOST_FACTS} events already; the subject of an event must"
+                " be the id of one contact, not a name that many share"
+            )
+            self._refuse(record, "interaction_too_large", "subject", message)
+            return False
+        fact = state.facts[key] = fact_of(event.type, event.data, at, key)
+        known = self._changed.get(subject)
+        if known is None or not told_more(known, fact):
+            known = interaction_of(state.facts.values())
+        self._settle(subject, state, known)
+        return True
 
-    def _settle(self, subject: Subject, state: InteractionState) -> None:
-        """Bring panes and rows in line with the interaction's facts."""
-        known = interaction_of(state.facts.values())
+    def _settle(self, subject: Subject, state: InteractionState, known: Interaction) -> None:
+        """Bring panes and rows in line with what is known of the interaction."""
         contributions = contributions_of(known, state.tenant, self._channel)
         if contributions != state.contributions:
             offset = self.state.next_offset - 1
@@ -256,8 +256,11 @@ class PartitionFold:
         keep = rules.horizons_ms[self._channel]
         if known.status == "open":
             keep = max(keep, rules.forget_open_ms)
+        before = state.expires_at
         state.expires_at = known.last_event_at + keep + rules.lateness_ms
-        self._expect(subject, state)
+        if state.expires_at < before or not before:
+            # One that is to go later than it was comes up at the old time, and is put off then.
+            self._expect(subject, state)
 
     def _apply_to_agent(self, record: Record, event: Event, at: int) -> None:
         subject = (event.tenant, event.subject)
@@ -290,7 +293,8 @@ class PartitionFold:
             held=False,
         )
         speaking = [s for s in timeline.sources if s == event.source or self._speaks(s)]
-        timeline.settle(min(map(self._watermark, speaking)))
+        crowded = len(timeline.changes) > MOST_CHANGES
+        timeline.settle(_FOR_EVER if crowded else min(map(self._watermark, speaking)))
         agent.contributed = timeline.stretches()
 
     def _speaks(self, source: str) -> bool:
@@ -307,10 +311,13 @@ class PartitionFold:
         clock = state.sources.get(source)
         if clock is None:
             clock = state.sources[source] = SourceClock()
-        ticks = minute_of(at) > minute_of(clock.latest)
-        clock.latest = max(at, clock.latest)
-        partition_ticks = minute_of(at) > minute_of(state.event_time)
-        state.event_time = max(at, state.event_time)
+        ticks = partition_ticks = False
+        if at > clock.latest:
+            ticks = minute_of(at) != minute_of(clock.latest)
+            clock.latest = at
+            if at > state.event_time:
+                partition_ticks = minute_of(at) != minute_of(state.event_time)
+                state.event_time = at
         given_up = clock.heard_at == NEVER
         clock.heard_at = state.event_time
         if given_up:
@@ -375,15 +382,8 @@ class PartitionFold:
         self, record: Record, event: Event, at: int, watermark: int, *, applied: bool
     ) -> None:
         self._output.counts["late", "applied" if applied else "unknown"] += 1
-        row = late_event_row(
-            self._place,
-            record,
-            event,
-            at,
-            watermark=watermark,
-            applied=applied,
-            version=self.version,
-        )
+        how_late = (at, watermark, applied)
+        row = late_event_row(self._place, record, event, how_late, self.version)
         self._output.add(LateEventRow, row)
 
     def _refuse(self, record: Record, reason: str, path: str, message: str) -> None:
@@ -391,3 +391,12 @@ class PartitionFold:
         self._output.counts["dead_letter", reason] += 1
         row = dead_letter_row(self._place, record, reason, path, message, self.version)
         self._output.add(DeadLetterRow, row)
+
+
+def _types_of(topic: str) -> frozenset[str]:
+    """The event types that belong on a topic."""
+    if topic in CHANNEL_OF:
+        return frozenset(FACT_PARTS)
+    if topic == EVENTS_AGENT:
+        return _AGENT_TYPES
+    return frozenset(EVENT_DATA) - frozenset(FACT_PARTS) - _AGENT_TYPES

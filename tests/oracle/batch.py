@@ -16,8 +16,9 @@ from schemas.decode import Event, Rejected, decode
 from schemas.events import EVENT_DATA
 from schemas.topics import CHANNEL_OF, EVENTS_AGENT
 from tests.oracle.agent import AgentLife
-from tests.oracle.contact import Contact, Told, customer_key
+from tests.oracle.contact import Contact, customer_key
 from tests.oracle.panes import agent_contact_counts, queue_counts
+from tests.oracle.stay import Told
 
 Key = tuple[Any, ...]
 Counts = Counter[Any]

@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tests.oracle.contact import Contact, Stay
+from tests.oracle.contact import Contact
+from tests.oracle.stay import Stay
 
 Counted = tuple[tuple[Any, ...], Counter[Any]]
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from streams.fold.rules import FoldRules
 from tests.support.fold import LATER_MS, MONDAY_MS, Happening, Record
 
 QUEUES = ("support", "sales", "billing")
@@ -322,6 +323,22 @@ _CHAOS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
 _GARBAGE = (b"", b"{", b"\xff", b'{"specversion":"1.0"}', b"[1,2", b"null")
 _STEPS_SECONDS = (0, 0, 1, 5, 30, 70, 400, -1, -20, -70, -400, 1000, 3000)
 CHAOS_LATENESS_MS = 60_000
+HASTY = FoldRules(
+    lateness_ms=CHAOS_LATENESS_MS,
+    horizons_ms={"call": 120_000, "chat": 300_000},
+    forget_open_ms=900_000,
+    max_skew_ms=60_000,
+    thresholds_ms={"": (5_000, 20_000), "sales": (60_000,)},
+)
+"""Everything is let go within minutes."""
+NOBODY_GIVEN_UP = FoldRules(
+    lateness_ms=HASTY.lateness_ms,
+    horizons_ms=HASTY.horizons_ms,
+    forget_open_ms=10_000_000,
+    max_skew_ms=HASTY.max_skew_ms,
+    thresholds_ms=HASTY.thresholds_ms,
+)
+"""As hasty, but no source is silent for long enough to be given up."""
 
 
 @st.composite

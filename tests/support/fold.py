@@ -9,6 +9,7 @@ from itertools import count
 from typing import Any
 
 from schemas.cloudevents import encode
+from schemas.decode import Rejected, decode
 from schemas.events import EVENT_DATA
 from schemas.rows import (
     AgentPaneRow,
@@ -20,6 +21,8 @@ from schemas.rows import (
     LateEventRow,
     Row,
 )
+from streams.fold.facts import fact_of, key_of
+from streams.fold.interaction import Interaction, interaction_of
 from streams.fold.output import Rows
 from streams.fold.partition import PartitionFold
 from streams.fold.rules import FoldRules
@@ -77,8 +80,10 @@ def _json(data: Mapping[str, Any]) -> str:
 def happening(
     at_seconds: float, event_type: str, subject: str = "c-1", /, **data: Any
 ) -> Happening:
-    """An event `at_seconds` after `MONDAY_MS`; `source`, `id`, `tenant`, `topic` by keyword."""
-    envelope = {n: data.pop(n) for n in ("source", "id", "tenant", "topic") if n in data}
+    """An event `at_seconds` after `MONDAY_MS`; `source`, `id`, `tenant`, and `on` for the topic."""
+    envelope: dict[str, Any] = {n: data.pop(n) for n in ("source", "id", "tenant") if n in data}
+    if "on" in data:
+        envelope["topic"] = data.pop("on")
     return Happening(round(at_seconds * 1000), event_type, subject, data, **envelope)
 
 
@@ -216,3 +221,14 @@ def differences(found: Tables, expected: Tables) -> list[str]:
             else:
                 lines.append(f"{table} {key}: {left!r}, expected {right!r}")
     return lines
+
+
+def told(*happenings: Happening) -> Interaction:
+    """What these say of one interaction."""
+    facts = []
+    for h in happenings:
+        event = decode(h.value())
+        assert not isinstance(event, Rejected), event
+        at = round(event.time.timestamp() * 1000) - MONDAY_MS
+        facts.append(fact_of(event.type, event.data, at, key_of(event.source, event.id)))
+    return interaction_of(facts)

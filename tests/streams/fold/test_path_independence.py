@@ -14,28 +14,11 @@ from hypothesis import strategies as st
 
 from streams.fold.output import Rows
 from streams.fold.partition import PartitionFold
-from streams.fold.rules import FoldRules
 from streams.fold.state import restore
 from tests.oracle.batch import tables_of
-from tests.support.contact_centre import CHAOS_LATENESS_MS, chaos
+from tests.support.contact_centre import HASTY, NOBODY_GIVEN_UP, chaos
 from tests.support.fold import Record, UpsertStore, differences, oracle_rules
 
-HASTY = FoldRules(
-    lateness_ms=CHAOS_LATENESS_MS,
-    horizons_ms={"call": 120_000, "chat": 300_000},
-    forget_open_ms=900_000,
-    max_skew_ms=60_000,
-    thresholds_ms={"": (5_000, 20_000), "sales": (60_000,)},
-)
-"""Everything is let go within minutes."""
-NOBODY_GIVEN_UP = FoldRules(
-    lateness_ms=HASTY.lateness_ms,
-    horizons_ms=HASTY.horizons_ms,
-    forget_open_ms=10_000_000,
-    max_skew_ms=HASTY.max_skew_ms,
-    thresholds_ms=HASTY.thresholds_ms,
-)
-"""As hasty, but no source is silent for long enough to be given up."""
 TOPICS = ("events.call", "events.chat", "events.agent", "events.customer")
 
 STEP = st.sampled_from(

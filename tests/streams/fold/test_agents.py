@@ -1,0 +1,120 @@
+"""From changes of an agent's state to how long they were in each."""
+
+from itertools import permutations
+
+import pytest
+
+from streams.fold.agents import LONGEST_STATE_MS, AgentTimeline, Change, overall
+
+HOUR = 3_600_000
+
+
+def timeline(*changes: tuple[int, str, str]) -> AgentTimeline:
+    numbered: dict[int, Change] = {n: (at, n, q, s) for n, (at, q, s) in enumerate(changes)}
+    return AgentTimeline("t", "ada", changes=numbered)
+
+
+def test_each_state_lasts_until_the_next_change() -> None:
+    told = timeline((0, "", "available"), (10, "", "on_contact"), (40, "", "offline"))
+    assert told.stretches() == [(0, 10, "available"), (10, 40, "on_contact")]
+
+
+def test_nothing_is_known_before_the_first_change_or_after_the_last() -> None:
+    assert timeline((5, "", "available")).stretches() == []
+    assert timeline().stretches() == []
+
+
+@pytest.mark.parametrize(
+    ("scopes", "state"),
+    [
+        ({}, "offline"),
+        ({"": "available"}, "available"),
+        ({"IT": "available"}, "available"),
+        ({"IT": "paused", "sales": "available"}, "available"),
+        ({"IT": "paused", "sales": "offline"}, "paused"),
+        ({"": "available", "IT": "paused"}, "paused"),
+        ({"": "on_contact", "IT": "available"}, "on_contact"),
+        ({"": "paused", "IT": "available"}, "paused"),
+        ({"IT": "wrapup", "sales": "on_contact"}, "on_contact"),
+    ],
+)
+def test_states_in_several_queues_make_one(scopes: dict[str, str], state: str) -> None:
+    assert overall(scopes) == state
+
+
+def test_joining_a_queue_after_a_log_off_is_being_there_and_leaving_one_is_not() -> None:
+    joined = timeline((0, "", "offline"), (1, "IT", "available"), (2, "", "offline"))
+    assert joined.stretches() == [(0, 1, "offline"), (1, 2, "available")]
+    left = timeline((0, "", "offline"), (1, "IT", "offline"), (2, "", "available"))
+    assert [state for _, _, state in left.stretches()] == ["offline", "offline"]
+
+
+def test_a_pause_as_a_whole_ends_with_being_available_in_one_queue() -> None:
+    told = timeline(
+        (0, "IT", "available"), (1, "", "paused"), (2, "IT", "available"), (9, "", "offline")
+    )
+    assert [state for _, _, state in told.stretches()] == ["available", "paused", "available"]
+
+
+def test_a_log_off_ends_memberships() -> None:
+    told = timeline(
+        (0, "IT", "available"), (1, "", "offline"), (2, "sales", "paused"), (3, "", "offline")
+    )
+    assert [state for _, _, state in told.stretches()] == ["available", "offline", "paused"]
+
+
+@pytest.mark.parametrize(
+    ("before", "together", "after"),
+    [
+        ("paused", ("available", "paused"), "paused"),
+        ("available", ("paused", "available"), "available"),
+        ("available", ("offline", "available"), "available"),
+        ("paused", ("available", "offline"), "offline"),
+        ("offline", ("available", "paused"), "paused"),
+        ("on_contact", ("wrapup", "available"), "available"),
+        ("available", ("on_contact", "wrapup"), "wrapup"),
+    ],
+)
+def test_changes_of_one_second_are_put_into_the_order_that_makes_sense(
+    before: str, together: tuple[str, str], after: str
+) -> None:
+    for some in permutations(together):
+        told = timeline((0, "IT", before), *((5, "IT", s) for s in some), (9, "IT", "offline"))
+        assert told.stretches() == [(0, 5, before), (5, 9, after)]
+
+
+def test_settling_changes_no_stretch_that_is_still_to_come() -> None:
+    changes = [
+        (0, "", "available"),
+        (10, "IT", "paused"),
+        (10, "IT", "available"),
+        (30, "", "offline"),
+    ]
+    whole = timeline(*changes)
+    for before in range(40):
+        part = timeline(*changes)
+        part.settle(before)
+        settled_at = -1 if part.settled_at is None else part.settled_at
+        assert part.stretches() == [s for s in whole.stretches() if s[0] >= settled_at]
+        assert all(change[0] >= before for change in part.changes.values())
+
+
+def test_what_is_settled_takes_no_earlier_change() -> None:
+    told = timeline((10, "", "available"))
+    assert not told.is_settled(5)
+    told.settle(11)
+    assert told.is_settled(5)
+    assert told.is_settled(10)
+    assert not told.is_settled(11)
+
+
+def test_a_state_whose_end_was_lost_is_counted_up_to_a_week() -> None:
+    told = timeline((0, "", "available"), (LONGEST_STATE_MS * 50, "", "offline"))
+    assert told.stretches() == [(0, LONGEST_STATE_MS, "available")]
+
+
+def test_known_until_is_the_latest_change_even_when_all_are_settled() -> None:
+    told = timeline((10, "", "available"), (20, "", "offline"))
+    assert told.known_until == 20
+    told.settle(HOUR)
+    assert (told.known_until, told.changes) == (20, {})

@@ -1,0 +1,158 @@
+"""What an interaction contributes to panes, and that it can be taken back."""
+
+from collections import Counter
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.rows import AgentPaneRow, KpiPaneRow
+from streams.fold.panes import (
+    AGENT_COUNTS,
+    QUEUE_COUNTS,
+    Contribution,
+    PaneKey,
+    contributions_of,
+    empty_pane,
+    is_of_queue,
+    pane_row,
+    state_contributions,
+)
+from streams.fold.rules import FoldRules
+from tests.support.contact_centre import contacts
+from tests.support.fold import MONDAY_MS, Happening, happening, told
+
+RULES = FoldRules(thresholds_ms={"": (5_000, 20_000), "bare": ()})
+QUEUE_KEY: PaneKey = ("t", "IT", "call", "inbound", "offered", 0)
+AGENT_KEY: PaneKey = ("t", "ada", 0)
+
+
+def read(contributions: tuple[Contribution, ...]) -> dict[PaneKey, Counter[str]]:
+    """Counts by name, of several contributions to a pane together."""
+    panes: dict[PaneKey, Counter[str]] = {}
+    for key, sparse, _ in contributions:
+        names = QUEUE_COUNTS if is_of_queue(key) else AGENT_COUNTS
+        counts = panes.setdefault(key, Counter())
+        for at in range(0, len(sparse), 2):
+            counts[names[sparse[at]]] += sparse[at + 1]
+    return panes
+
+
+CALL = (
+    happening(8, "queue.entered", queue="IT"),
+    happening(12, "agent.missed", agent="bob", queue="IT"),
+    happening(28, "queue.exited", queue="IT", reason="answered"),
+    happening(28, "agent.connected", agent="ada", queue="IT", ring_seconds=4),
+    happening(128, "interaction.ended", by="agent"),
+    happening(140, "wrapup.ended", wrapup_seconds=10),
+)
+
+
+def test_a_visit_counts_when_it_was_offered_and_when_it_was_concluded() -> None:
+    panes = read(contributions_of(told(*CALL), "t", "call"))
+    place = ("t", "IT", "call", "inbound")
+    expected = {
+        "offered": 1, "answered": 1, "missed_rings": 1, "wait_answered_ms": 20_000,
+        "ring_ms": 4_000, "rung": 1, "ended": 1, "talk_ms": 100_000,
+        "wrapup_ms": 10_000, "wrapped_up": 1,
+    }  # fmt: skip
+    assert panes[*place, "offered", 0] == expected
+    assert panes[*place, "ended", 140] == expected
+
+
+def test_agents_count_answers_misses_and_what_they_handled_in_their_minutes() -> None:
+    panes = read(contributions_of(told(*CALL), "t", "call"))
+    assert panes["t", "ada", 0] == {"answered": 1, "ring_ms": 4_000}
+    assert panes["t", "ada", 120] == {"handled": 1, "talk_ms": 100_000, "wrapup_ms": 10_000}
+    assert panes["t", "bob", 0] == {"missed": 1}
+
+
+def test_a_contact_that_waits_is_offered_and_nothing_else() -> None:
+    panes = read(contributions_of(told(CALL[0]), "t", "call"))
+    assert panes == {("t", "IT", "call", "inbound", "offered", 0): {"offered": 1}}
+
+
+def test_a_call_out_counts_attempts_and_connections_apart_from_answers() -> None:
+    known = told(
+        happening(0, "interaction.started", direction="outbound", agent="ada"),
+        happening(65, "agent.connected", agent="ada"),
+    )
+    panes = read(contributions_of(known, "t", "call"))
+    assert panes == {
+        ("t", "ada", 0): {"outbound_attempted": 1},
+        ("t", "ada", 60): {"outbound_connected": 1},
+    }
+
+
+def test_time_in_a_state_is_cut_at_minutes_and_time_offline_is_left_out() -> None:
+    found = state_contributions(
+        "t", "ada", [(30_000, 150_000, "paused"), (150_000, 999_000, "offline")]
+    )
+    assert read(tuple(found)) == {
+        ("t", "ada", 0): {"state_paused_ms": 30_000},
+        ("t", "ada", 60): {"state_paused_ms": 60_000},
+        ("t", "ada", 120): {"state_paused_ms": 30_000},
+    }
+
+
+def filled(*waits: int) -> Any:
+    pane = empty_pane(QUEUE_KEY, 7, RULES)
+    for wait in waits:
+        pane.add((QUEUE_KEY, (0, 1), (0, wait, 4, wait)), 1)
+    return pane
+
+
+def test_waits_are_counted_under_every_threshold_that_they_keep() -> None:
+    answered_within = filled(0, 5_000, 5_001, 20_000, 20_001).histograms[0]
+    assert answered_within == {5_000: 2, 20_000: 4}
+
+
+@given(st.lists(st.integers(0, 400_000)), st.lists(st.integers(0, 400_000)))
+def test_what_was_added_and_taken_back_leaves_no_trace(stays: list[int], goes: list[int]) -> None:
+    pane = filled(*stays)
+    contributions = [(QUEUE_KEY, (0, 1, 1, wait), (0, wait, 1, wait, 4, wait)) for wait in goes]
+    for contribution in contributions:
+        pane.add(contribution, -1)
+    for contribution in reversed(contributions):
+        pane.add(contribution, 1)
+    expected = filled(*stays)
+    assert (pane.counts, pane.histograms) == (expected.counts, expected.histograms)
+
+
+@given(contacts(0))
+def test_every_answered_visit_is_counted_once_wherever_it_is_looked_at(
+    happenings: list[Happening],
+) -> None:
+    known = told(*happenings)
+    panes = read(contributions_of(known, "t", "call"))
+    for cohort, visits in (
+        ("offered", known.visits),
+        ("ended", [v for v in known.visits if v.concluded_at is not None]),
+    ):
+        of_cohort = [c for k, c in panes.items() if is_of_queue(k) and k[4] == cohort]
+        assert sum(c["offered"] for c in of_cohort) == len(visits)
+        assert sum(c["answered"] for c in of_cohort) == sum(v.outcome == "answered" for v in visits)
+        assert sum(c["talk_ms"] for c in of_cohort) == sum(v.talk_ms or 0 for v in visits)
+
+
+@given(contacts(0))
+def test_no_duration_that_is_contributed_is_negative(happenings: list[Happening]) -> None:
+    contributions = contributions_of(told(*happenings), "t", "call")
+    assert all(n >= 0 for _, sparse, waits in contributions for n in (*sparse, *waits))
+
+
+def test_rows_have_the_columns_of_their_tables() -> None:
+    for key, table in ((QUEUE_KEY, KpiPaneRow), (AGENT_KEY, AgentPaneRow)):
+        row = pane_row(key, empty_pane(key, 7, RULES), ("log", 3), 9)
+        named = dict(zip(table.columns(), row, strict=True))
+        table.model_validate(named)
+        assert (named["log"], named["source_partition"]) == ("log", 3)
+        assert (named["generation"], named["version"]) == (7, 9)
+
+
+def test_a_queue_without_thresholds_has_panes_too() -> None:
+    key: PaneKey = ("t", "bare", "call", "inbound", "offered", MONDAY_MS // 1000)
+    pane = empty_pane(key, 0, RULES)
+    pane.add((key, (0, 1), (0, 9_000, 4, 9_000)), 1)
+    assert pane.histograms[:4] == [{}, {}, {}, {}]
+    assert sum(pane.histograms[4].values()) == 1

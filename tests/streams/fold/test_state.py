@@ -1,0 +1,53 @@
+"""Saved states."""
+
+import msgspec
+import pytest
+from hypothesis import given
+
+from streams.fold import state as state_module
+from streams.fold.partition import PartitionFold
+from streams.fold.state import STATE_VERSION, State, StateUnreadable, restore, snapshot
+from tests.support.contact_centre import HASTY, chaos
+from tests.support.fold import Record
+
+
+@given(chaos())
+def test_what_is_restored_is_what_was_saved(log: list[Record]) -> None:
+    fold = PartitionFold("events.call", 0, "log", 1, HASTY)
+    fold.apply(log)
+    before, after = fold.state, restore(fold.snapshot())
+    for name in ("next_offset", "event_time", "produced_at", "sources", "interactions", "agents"):
+        assert getattr(after, name) == getattr(before, name), name
+    assert list(after.panes) == list(before.panes)
+    for key, pane in before.panes.items():
+        for name in pane.__slots__:
+            assert getattr(after.panes[key], name) == getattr(pane, name), name
+
+
+def test_an_empty_state_is_saved_too() -> None:
+    assert snapshot(restore(snapshot(State()))) == snapshot(State())
+
+
+@pytest.mark.parametrize("damaged", [b"", b"\xff", b"\x90", snapshot(State())[:-1]])
+def test_damage_is_told_as_such(damaged: bytes) -> None:
+    with pytest.raises(StateUnreadable, match="damaged"):
+        restore(damaged)
+
+
+@pytest.mark.parametrize("version", [STATE_VERSION + 1, 0])
+def test_a_version_that_is_not_known_is_told_with_the_one_that_is(version: int) -> None:
+    with pytest.raises(StateUnreadable, match=f"version {version}.*reads version {STATE_VERSION}"):
+        restore(snapshot(State()), version)
+
+
+def test_older_versions_are_upgraded_step_by_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Two formats that never were: the older one kept the offset as text.
+    def from_minus_1(saved: bytes) -> bytes:
+        fields = msgspec.msgpack.decode(saved)
+        return msgspec.msgpack.encode([int(fields[0]), *fields[1:]])
+
+    steps = {STATE_VERSION - 2: from_minus_1, STATE_VERSION - 1: lambda saved: saved}
+    monkeypatch.setattr(state_module, "_UPGRADES", steps)
+    fields = msgspec.msgpack.decode(snapshot(State()))
+    oldest = msgspec.msgpack.encode(["17", *fields[1:]])
+    assert restore(oldest, STATE_VERSION - 2).next_offset == 17

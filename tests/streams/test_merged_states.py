@@ -1,0 +1,107 @@
+"""A topic made anew: what one log began, the next goes on with, and nothing counts twice."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.rows import AgentPaneRow, InteractionRow, KpiPaneRow
+from streams.carry_over import merged
+from streams.fold.partition import PartitionFold
+from streams.fold.rules import FoldRules
+from streams.fold.state import State, restore, snapshot
+from tests.support.contact_centre import delivered, shifts
+from tests.support.fold import Happening, UpsertStore, happening, records_of
+
+LATENESS_MS = 600_000
+RULES = FoldRules(
+    lateness_ms=LATENESS_MS,
+    horizons_ms=dict.fromkeys(("call", "chat", "email", "social"), 1_200_000),
+    forget_open_ms=3_000_000,
+)
+TOPICS = ("events.call", "events.chat", "events.email", "events.agent")
+WHERE = {"opened_at", "log", "source_partition"}
+
+
+def fold_log(
+    store: UpsertStore, told: list[Happening], epoch: int, partitions: int, states: list[State]
+) -> list[State]:
+    """Fold one log of one topic, each partition from a copy of the merged states before it."""
+    begin = snapshot(merged(states, RULES))
+    after = []
+    for partition in range(partitions):
+        mine = [h for h in told if sum(h.subject.encode()) % partitions == partition]
+        name = f"{epoch} of {told[0].topic if told else ''}"
+        fold = PartitionFold(told[0].topic, partition, name, epoch, RULES, restore(begin))
+        fold.apply(records_of(mine))
+        store.write(fold.drain().rows)
+        after.append(fold.state)
+    return after
+
+
+@settings(max_examples=100)
+@given(data=st.data(), told=shifts(), splits=st.lists(st.integers(1, 4), min_size=1, max_size=3))
+def test_logs_of_one_topic_add_up_to_one_log(
+    data: st.DataObject, told: list[Happening], splits: list[int]
+) -> None:
+    sent = data.draw(delivered(told, LATENESS_MS))
+    one, many = UpsertStore(), UpsertStore()
+    for topic in TOPICS:
+        of_topic = [h for h in sent if h.topic == topic]
+        if not of_topic:
+            continue
+        fold_log(one, of_topic, 1, 1, [])
+        cuts = sorted(data.draw(st.integers(0, len(of_topic))) for _ in splits)
+        states: list[State] = []
+        for epoch, partitions in enumerate(splits, start=1):
+            begin = 0 if epoch == 1 else cuts[epoch - 1]
+            end = len(of_topic) if epoch == len(splits) else cuts[epoch]
+            # A source that does not know how far it came publishes some of its events again.
+            again = data.draw(st.integers(0, 5))
+            part = of_topic[max(0, begin - again) : end]
+            if part:
+                states = fold_log(many, part, epoch, partitions, states)
+    assert many.summed(KpiPaneRow) == one.summed(KpiPaneRow)
+    assert many.summed(AgentPaneRow) == one.summed(AgentPaneRow)
+    rows = [
+        {
+            key: {name: value for name, value in row.items() if name not in WHERE}
+            for key, row in store.content().get(InteractionRow.TABLE, {}).items()
+        }
+        for store in (many, one)
+    ]
+    assert rows[0] == rows[1]
+
+
+def test_what_a_partition_let_go_is_not_carried_from_one_that_held_a_copy() -> None:
+    def folded(states: list[State], *told: Happening) -> State:
+        fold = PartitionFold("events.call", 0, "log", 1, RULES, merged(states, RULES))
+        fold.apply(records_of(told))
+        return fold.state
+
+    def entered(at: float, subject: str) -> Happening:
+        return happening(at, "queue.entered", subject, queue="IT")
+
+    first = snapshot(
+        folded([], entered(0, "a"), happening(5, "interaction.ended", "a", by="agent"))
+    )
+    holds = folded([restore(first)], entered(10, "b"))
+    let_go = folded([restore(first)], entered(3600, "c"))
+    assert ("default", "a") in holds.interactions
+    assert set(merged([holds, let_go], RULES).interactions) == {("default", "b"), ("default", "c")}
+
+
+def test_a_merged_state_is_as_far_as_the_furthest() -> None:
+    def folded(at: float, source: str) -> State:
+        fold = PartitionFold("events.call", 0, "log", 1, RULES)
+        fold.apply(records_of([happening(at, "interaction.started", source, source=source)]))
+        return fold.state
+
+    states = [folded(10, "a"), folded(20, "a"), folded(5, "b")]
+    together = merged(states, RULES)
+    assert {
+        name: clock.latest - states[0].event_time for name, clock in together.sources.items()
+    } == {
+        "a": 10_000,
+        "b": -5_000,
+    }
+    assert together.event_time == states[1].event_time
+    assert together.next_offset == 0
