@@ -84,6 +84,8 @@ class DerivedTopics:
             WriteAbandoned: `abandon` was set meanwhile. Some records may be on their topics.
         """
         records = list(derived_records(block))
+        if not records:
+            return
         delay = FIRST_DELAY_SECONDS
         failing_since: float | None = None
         while (error := self._attempt(records)) is not None:
