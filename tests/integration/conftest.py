@@ -80,12 +80,16 @@ class Run:
 
     def remake_topics(self, settings: Settings) -> None:
         """Delete the source topics, if there are any, and make them again: new logs."""
+        self.delete_topics()
+        create_all_topics(settings, self.bootstrap, PLAINTEXT)
+
+    def delete_topics(self) -> None:
+        """Delete the source topics, if there are any."""
         with admin_client(self.bootstrap, PLAINTEXT, 15.0) as admin:
             there = [t for t in SOURCE_TOPICS if t in admin.list_topics()]
             if there:
                 admin.delete_topics(there)
                 wait_for(lambda: not set(there) & set(admin.list_topics()), "topics to go")
-        create_all_topics(settings, self.bootstrap, PLAINTEXT)
 
     async def _publish_and_process(
         self, records: list[Sent], settings: Settings, store: Store
@@ -115,6 +119,11 @@ async def publish(bootstrap: str, records: Iterable[Sent]) -> dict[TP, int]:
     finally:
         await producer.stop()
     return ends
+
+
+def publish_now(bootstrap: str, records: Iterable[Sent]) -> dict[TP, int]:
+    """The same, for tests that have no event loop of their own."""
+    return asyncio.run(publish(bootstrap, records))
 
 
 def wait_for(condition: Callable[[], bool], what: str) -> None:
