@@ -1,6 +1,7 @@
 """Workers as processes: stopped, killed, frozen and left alone; what is stored does not change."""
 
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -236,4 +237,4 @@ def _said(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     place: Workplace | None = request.node.funcargs.get("place")
     for number, worker in enumerate(place.started if place else ()):
-        print(f"--- worker {number}\n{worker.said}")
+        sys.stdout.write(f"--- worker {number}\n{worker.said}\n")
