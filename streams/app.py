@@ -261,7 +261,7 @@ class Pipeline:
         if failure := self.failure():
             return failure
         if self.worker.assigned is None:
-            waiting = self._health.waiting()
+            waiting = self._health.waiting() or self._derived.waiting_for
             return "partitions are not assigned and recovered" + (waiting and f"; {waiting}")
         waiting = self._health.waiting(longer_than=GRACE_SECONDS) or self._derived.waiting_for
         storing = self.worker.storing_seconds

@@ -91,12 +91,18 @@ def letters_in(store: Store) -> list[dict[str, Any]]:
     )
 
 
-def test_dead_letters_lie_on_their_topic_as_they_came(
+def test_dead_letters_and_late_events_lie_on_their_topics(
     run: Run, new_store: Callable[[], Store]
 ) -> None:
-    bad = [b"\xff\x00", event(1, kind="queue.teleported"), b"", None, b"x" * (10 << 20)]
+    bad = [b"\xff\x00", event(9, kind="queue.teleported"), b"", None, b"x" * (10 << 20)]
+    late = [(event(3, minute=1), False), (event(4, minute=2, subject="call-1"), True)]
+    records = [
+        *(on_calls(value, headers=HEADERS) for value in bad),
+        *(on_calls(value) for value in (event(1), event(2, minute=30))),
+        *(on_calls(value) for value, _ in late),
+    ]
     store = new_store()
-    run.over([on_calls(value, headers=HEADERS) for value in bad], store, partitions=PARTITIONS)
+    run.over(records, store, partitions=PARTITIONS, lateness_seconds=60)
 
     stored = letters_in(store)
     found = records_on(run, EVENTS_DEAD_LETTER, len(bad))
@@ -115,36 +121,24 @@ def test_dead_letters_lie_on_their_topic_as_they_came(
             "x-error": row["error"].encode(),
         }
 
-
-def test_late_events_lie_on_their_topic(run: Run, new_store: Callable[[], Store]) -> None:
-    records = [
-        event(1),
-        event(2, minute=30),
-        event(3, minute=1),
-        event(4, minute=2, subject="call-1"),
-    ]
-    store = new_store()
-    run.over(
-        [on_calls(value) for value in records], store, partitions=PARTITIONS, lateness_seconds=60
-    )
-
-    found = {r.key: r for r in records_on(run, EVENTS_LATE, 2)}
-    log = topic_logs(run.bootstrap, [EVENTS_CALL])[EVENTS_CALL]
-    assert found.keys() == {b"call-3", b"call-1"}
-    for key, offset, minute, applied in ((b"call-3", 2, 1, False), (b"call-1", 3, 2, True)):
-        assert LateNotice.model_validate_json(found[key].value) == LateNotice(
+    notices = {r.key: r for r in records_on(run, EVENTS_LATE, len(late))}
+    assert notices.keys() == {b"call-3", b"call-1"}
+    for offset, (value, applied) in enumerate(late, start=len(bad) + 2):
+        said = json.loads(value)
+        record = notices[said["subject"].encode()]
+        assert LateNotice.model_validate_json(record.value) == LateNotice(
             topic=EVENTS_CALL,
             partition=1,
             offset=offset,
-            log=log,
+            log=stored[0]["log"],
             tenant="default",
-            subject=key.decode(),
+            subject=said["subject"],
             type="queue.entered",
-            occurred_at=START.replace(minute=minute),
+            occurred_at=said["time"],
             watermark_at=START.replace(minute=29),
             applied=applied,
         )
-        assert dict(found[key].headers)["x-offset"] == b"%d" % offset
+        assert dict(record.headers)["x-offset"] == b"%d" % offset
 
 
 @REFUSES
