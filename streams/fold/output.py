@@ -4,7 +4,7 @@ Rows are plain tuples in the column order of `schemas.rows`.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -158,18 +158,22 @@ def interaction_row(
         known.first_response_ms,
         known.disagreements,
         len(state.facts),
-        *(zip(*map(_visit, known.visits), strict=True) if known.visits else _NO_VISITS),
+        *_columns(known.visits),
         place.log,
         place.partition,
         version,
     )
 
 
-_NO_VISITS: RowTuple = ((),) * 14
+def _columns(visits: list[Leg]) -> Iterable[list[Any]]:
+    """The columns `visits_…`, in their order; an item a visit."""
+    if not visits:
+        return ([] for _ in range(14))
+    return map(list, zip(*map(_visit, visits), strict=True))
 
 
 def _visit(visit: Leg) -> RowTuple:
-    """The values of the columns `visits_…`, in their order."""
+    """What one visit adds to each of the columns."""
     return (
         visit.queue,
         visit.entered_at,
