@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -16,6 +17,7 @@ from gateway.tail import Position
 from schemas.settings import Settings
 from schemas.topics import EVENTS_AGENT, EVENTS_CALL
 from sinks.metrics import Metrics
+from sinks.status import latest_event_at
 from sinks.store import Store
 from streams.app import Pipeline
 from streams.broker_admin import Security
@@ -128,6 +130,7 @@ async def _process(
             source=source,
             logs=SETTLED,
         )
+        known_until = latest_event_at(store, settings.tenant, source)
         shown = steps.begin("Publishing events")
         async with Publisher(bootstrap) as publisher:
             report = await ingest(
@@ -139,13 +142,24 @@ async def _process(
                 progress=lambda so_far: shown(so_far.events),
             )
         if report.events:
-            # A file is complete: whatever its disorder, no event of it is late.
-            patient = _with_lateness(settings, report.greatest_disorder_seconds)
+            patient = _with_lateness(settings, _disorder_seconds(report, known_until))
             ends = {TP(*at): end for at, end in publisher.ends.items()}
             shown = steps.begin("Processing events", report.events)
             await Pipeline(patient, bootstrap, store, Metrics()).run_until(ends, shown)
         bookmark.settle()
     return report
+
+
+def _disorder_seconds(report: IngestReport, known_until: datetime | None) -> float:
+    """The lateness by which no event is late: a file is complete, whatever its disorder.
+
+    After a run that was cut off its events come again, though the source's clock, which is carried
+    over, has already been where that run had come.
+    """
+    again = 0.0
+    if known_until is not None and report.first_at is not None:
+        again = (known_until - report.first_at).total_seconds()
+    return max(float(report.greatest_disorder_seconds), again)
 
 
 def _with_lateness(settings: Settings, seconds: float) -> Settings:
