@@ -13,6 +13,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from schemas.authority import EVENT_MODELS
+from schemas.derived import LateNotice
 from schemas.queues import QueueSettings
 from schemas.rows import ROWS
 
@@ -23,7 +24,8 @@ Schema = dict[str, Any]
 
 
 def schemas() -> Iterator[tuple[str, Schema]]:
-    """Every file's name and content: `event.TYPE.json`, `row.TABLE.json`, `queue_settings.json`.
+    """Every file's name and content: `event.TYPE.json`, `row.TABLE.json`, `late_notice.json`,
+    `queue_settings.json`.
 
     An event's schema is that of its structured form. Limits that JSON Schema cannot express (the
     size of an event, one key once, the years of a time) are in `schemas.authority`.
@@ -38,6 +40,7 @@ def schemas() -> Iterator[tuple[str, Schema]]:
         for column, type_name in zip(row.columns(), row.types(), strict=True):
             schema["properties"][column]["x-clickhouse-type"] = type_name
         yield f"row.{row.TABLE}.json", schema
+    yield "late_notice.json", _schema(LateNotice, "late_notice")
     yield "queue_settings.json", _schema(QueueSettings, "queue_settings")
 
 
