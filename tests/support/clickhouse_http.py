@@ -297,18 +297,26 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
 
+class Server(ThreadingHTTPServer):
+    """Says nothing of clients that have gone: tests kill them on purpose."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class Listener:
     """The data port: it can refuse connections, and accept them again on the same port."""
 
     def __init__(self, handler: type[Handler], port: int) -> None:
         self._handler = handler
-        self._server: ThreadingHTTPServer | None = None
+        self._server: Server | None = None
         self.port = port
         self.accept()
 
     def accept(self) -> None:
         if self._server is None:
-            self._server = ThreadingHTTPServer(("127.0.0.1", self.port), self._handler)
+            self._server = Server(("127.0.0.1", self.port), self._handler)
             self.port = self._server.server_address[1]
             threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 

@@ -1,0 +1,84 @@
+"""`make faults`: run the matrix, print the table, write `build/faults.json`.
+
+Exits 1 unless every number that must be 0 is.
+
+python -m tests.faults                                everything, for hours
+python -m tests.faults --short                        each fault once, in minutes
+python -m tests.faults --only zombie --seeds 5        one fault
+python -m tests.faults --only zombie --seed 17 --seeds 1 --broker embedded    one run again
+"""
+
+import argparse
+import json
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import get_args
+
+from tests.faults.matrix import MATRIX
+from tests.faults.runner import Line, Outcome, lines_of, run_all, tasks
+from tests.faults.station import SHORT, Kind, Plan
+
+BUILD = Path("build")
+HEAD = ("fault", "broker", "seeds", "events", "lost", "repeated", "wrong", "recovery s", "peak MiB")
+
+
+def main() -> int:
+    """Run what was asked for."""
+    names = [fault.name for fault in MATRIX]
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--only", nargs="+", choices=names, metavar="FAULT", default=names)
+    parser.add_argument("--broker", choices=get_args(Kind), help="without it both")
+    parser.add_argument("--seeds", type=int, help="without it 25 for kills and 5 for the others")
+    parser.add_argument("--seed", type=int, default=1, help="the first one")
+    parser.add_argument("--events", type=int, help="of one log; 200,000, or 3,000 with --short")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="runs side by side")
+    parser.add_argument("--short", action="store_true", help="small logs, each fault once")
+    asked = parser.parse_args()
+    plan = SHORT if asked.short else Plan()
+    if asked.events:
+        plan = replace(plan, events=asked.events)
+    faults = [fault for fault in MATRIX if fault.name in asked.only]
+    brokers = [asked.broker] if asked.broker else list(get_args(Kind))
+    seeds = asked.seeds or (1 if asked.short else None)
+    todo = list(tasks(faults, brokers, asked.seed, seeds, plan))
+    print(f"{len(todo)} runs, {asked.jobs} side by side", flush=True)  # noqa: T201
+    outcomes = run_all(todo, BUILD / "faults", plan, asked.jobs, _tell)
+    lines = lines_of(outcomes, faults)
+    print(table(lines))  # noqa: T201
+    BUILD.mkdir(exist_ok=True)
+    text = json.dumps([line.to_json() for line in lines], indent=2)
+    (BUILD / "faults.json").write_text(text + "\n")
+    return 0 if lines and all(line.right for line in lines) else 1
+
+
+def _tell(outcome: Outcome) -> None:
+    """One line a run, seed included; more where something is wrong."""
+    verdict = outcome.verdict
+    numbers = f"lost {verdict.lost} repeated {verdict.repeated} wrong {verdict.wrong}"
+    state = "right" if outcome.right else "WRONG"
+    print(f"{state} {outcome.task}: {numbers}, {outcome.seconds:.0f} s", flush=True)  # noqa: T201
+    for line in (*verdict.examples, *outcome.problems):
+        print(f"    {line}", flush=True)  # noqa: T201
+
+
+def table(lines: list[Line]) -> str:
+    """The table as Markdown."""
+    rows = [HEAD, tuple("-" * len(name) for name in HEAD)]
+    for line in lines:
+        numbers = (line.events, line.lost, line.repeated, line.wrong_rows)
+        measured = (f"{line.recovery_seconds:.1f}", f"{line.peak_memory_bytes / (1 << 20):.0f}")
+        shown = (f"{n:,}" for n in numbers)
+        rows.append((line.fault, line.broker, str(len(line.seeds)), *shown, *measured))
+    widths = [max(len(row[at]) for row in rows) for at in range(len(HEAD))]
+    return "\n".join(
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
+        for row in rows
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

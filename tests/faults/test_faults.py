@@ -1,0 +1,66 @@
+"""Each fault once, on a small log: what `make faults` does at length.
+
+The runs are made side by side before the first test asks for one; only those of selected tests.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import unavailable
+from tests.faults.matrix import MATRIX, Fault
+from tests.faults.runner import Outcome, run_all, tasks
+from tests.faults.station import SHORT, Kind
+from tests.support.kafka import missing_tools
+
+pytestmark = pytest.mark.timeout(900)
+
+SEED = 1
+SIDE_BY_SIDE = 3
+"""More than there are cores, because most of a run is waiting for a group to form."""
+
+
+def broker_of(fault: Fault) -> Kind:
+    """The embedded broker where the fault exists there."""
+    return "embedded" if "embedded" in fault.brokers else "apache-kafka"
+
+
+FAULTS = [
+    pytest.param(
+        fault,
+        id=fault.name,
+        marks=[pytest.mark.kafka] if broker_of(fault) == "apache-kafka" else [],
+    )
+    for fault in MATRIX
+]
+
+
+@pytest.fixture(scope="module")
+def outcomes(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> list[Outcome]:
+    """What came of every selected fault."""
+    selected = [
+        item.callspec.params["fault"]
+        for item in request.session.items
+        if isinstance(item, pytest.Function) and item.path == Path(__file__)
+    ]
+    todo = []
+    for broker in ("embedded", "apache-kafka"):
+        mine = [fault for fault in selected if broker_of(fault) == broker]
+        if broker == "apache-kafka" and missing_tools():
+            continue
+        todo += tasks(mine, [broker], SEED, 1, SHORT)
+    return run_all(todo, tmp_path_factory.mktemp("faults"), SHORT, SIDE_BY_SIDE, lambda _: None)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_nothing_is_lost_repeated_or_wrong(fault: Fault, outcomes: list[Outcome]) -> None:
+    if broker_of(fault) == "apache-kafka" and (missing := missing_tools()):
+        unavailable(f"Apache Kafka needs the packages {', '.join(missing)} (Debian's names)")
+    mine = [outcome for outcome in outcomes if outcome.task.fault is fault]
+    assert mine
+    for outcome in mine:
+        assert outcome.problems == [], outcome.task
+        assert outcome.verdict.examples == [], outcome.task
+        assert outcome.right, outcome.task
