@@ -1,0 +1,118 @@
+"""The wiring, without a broker: settings become rules and pace, trouble becomes a reason."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from faust.types import TP
+
+from schemas.settings import load_settings
+from sinks.metrics import Metrics
+from sinks.store import EMBEDDED, Store, open_store
+from streams.app import Pipeline, pace_of, rules_of
+from streams.broker_admin import BrokerUnavailableError
+from streams.topic_admin import TopicsMissingError
+from tests.support.clickhouse import embedded_path, unused_database
+
+DEADLINE_SECONDS = 20.0
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    with open_store(EMBEDDED, path=embedded_path(), database=unused_database()) as opened:
+        yield opened
+
+
+def run(test: Callable[[], Awaitable[None]]) -> None:
+    async def within() -> None:
+        await asyncio.wait_for(test(), DEADLINE_SECONDS)
+
+    asyncio.run(within())
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    while not condition():
+        await asyncio.sleep(0.01)
+
+
+class Away:
+    """A broker that fails as it is told."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def logs(self, _: frozenset[str]) -> Mapping[str, str]:
+        raise self.error
+
+
+def pipeline_with(broker: Away, directory: Path, store: Store, metrics: Metrics) -> Pipeline:
+    settings = load_settings(None, {"data_dir": str(directory)})
+    pipeline = Pipeline(settings, "127.0.0.1:1", store, metrics)
+    pipeline._broker = broker  # type: ignore[assignment]
+    return pipeline
+
+
+def test_a_broker_that_is_away_is_waited_for_and_named(tmp_path: Path, store: Store) -> None:
+    async def test() -> None:
+        away = Away(BrokerUnavailableError("nobody answered at 127.0.0.1:1"))
+        pipeline = pipeline_with(away, tmp_path, store, Metrics())
+        pipeline.start()
+        await until(lambda: "waiting for the broker" in pipeline.not_ready())
+        assert "nobody answered at 127.0.0.1:1" in pipeline.not_ready()
+        assert pipeline.failure() == ""
+        assert await pipeline.stop()
+
+    run(test)
+
+
+def test_missing_topics_end_the_worker_and_say_how_to_make_them(
+    tmp_path: Path, store: Store
+) -> None:
+    async def test() -> None:
+        missing = Away(TopicsMissingError("127.0.0.1:1", ["events.call"]))
+        pipeline = pipeline_with(missing, tmp_path, store, Metrics())
+        with pytest.raises(TopicsMissingError, match="switchboard topics create"):
+            await pipeline.run_until({TP("events.call", 0): 1})
+
+    run(test)
+
+
+def test_a_crash_of_faust_ends_the_worker_with_its_reason(tmp_path: Path, store: Store) -> None:
+    async def test() -> None:
+        pipeline = pipeline_with(Away(BrokerUnavailableError("away")), tmp_path, store, Metrics())
+        pipeline.start()
+        await pipeline.app.crash(RuntimeError("the consumer's thread died"))
+        with pytest.raises(RuntimeError, match="the consumer's thread died"):
+            await pipeline.failed
+        assert pipeline.failure() == "failed: the consumer's thread died"
+        assert pipeline.not_ready() == pipeline.failure()
+        await pipeline.stop()
+
+    run(test)
+
+
+def test_what_runs_is_shown(tmp_path: Path, store: Store) -> None:
+    async def test() -> None:
+        metrics = Metrics()
+        pipeline_with(Away(BrokerUnavailableError("away")), tmp_path, store, metrics)
+        [sample] = [s for m in metrics.build.collect() for s in m.samples]
+        assert set(sample.labels) == {"version", "faust", "python"}
+        assert all(sample.labels.values())
+
+    run(test)
+
+
+def test_rules_and_pace_are_those_of_the_settings() -> None:
+    settings = load_settings(
+        None,
+        {
+            "broker": {"session_timeout_seconds": 12},
+            "processing": {"lateness_seconds": 7.5, "max_skew_seconds": 2, "flush_rows": 77},
+        },
+    )
+    rules, pace = rules_of(settings), pace_of(settings)
+    assert (rules.lateness_ms, rules.max_skew_ms) == (7_500, 2_000)
+    assert rules.horizons_ms["call"] == 7_200_000
+    assert rules.thresholds_of("any") == settings.queue("").within_ms
+    assert (pace.flush_rows, pace.revoke_seconds) == (77, 6)
