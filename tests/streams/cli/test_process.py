@@ -58,8 +58,13 @@ def test_killed_on_the_way_and_run_again_it_gives_the_same(
     assert not list((data / "bookmarks").glob("*"))  # it was killed before its end
     done = switchboard(*command[1:], cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert kpis(data) == kpis(processed_once)
-    assert kpis(data, "--interval", "30m") == kpis(processed_once, "--interval", "30m")
+    for question in ((), ("--interval", "30m")):
+        assert values(kpis(data, *question)) == values(kpis(processed_once, *question))
+
+
+def values(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Results without `final`: a file that is read again is waited for longer, in event time."""
+    return [{name: value for name, value in r.items() if name != "final"} for r in results]
 
 
 def wait_for_rows(parts: Path, process: subprocess.Popen[bytes]) -> None:
