@@ -8,11 +8,13 @@ first, the verdict of the last time.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from schemas.decode import Event
 from schemas.derived import X_REPLAY_OF, place_name
 from sinks.store import Store
+
+if TYPE_CHECKING:
+    from schemas.decode import Event
 
 FETCH_BYTES: Final = 32 << 20
 """How much of records is fetched at a time; one larger record comes alone."""
@@ -167,7 +169,7 @@ def originals(
         yield [(letter, original) for letter, original in pairs if original is not None]
 
 
-def stored_events(store: Store, events: Iterable[Event]) -> set[tuple[str, str]]:
+def stored_events(store: Store, events: "Iterable[Event]") -> set[tuple[str, str]]:
     """The (source, id) of those events that are in `events` already."""
     asked = list(events)
     if not asked:

@@ -11,7 +11,6 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from schemas.decode import Event, decode
 from schemas.settings import Settings
 from sinks.dead_letters import (
     DeadLetter,
@@ -242,6 +241,8 @@ def _bytes(name: str, value: bytes) -> dict[str, str | None]:
 
 def _verdict_now(store: Store, letter: DeadLetter, original: Original) -> str:
     """What would become of it if it came now."""
+    from schemas.decode import Event, decode
+
     if not letter.is_record:
         return "a row of a table: it is computed anew from its events"
     event = decode(original.value, original.headers)

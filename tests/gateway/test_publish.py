@@ -103,3 +103,24 @@ def test_a_missing_broker_is_an_error_that_names_it(caplog: pytest.LogCaptureFix
     caplog.set_level(logging.CRITICAL, "aiokafka")
     with pytest.raises(PublishError, match=bootstrap):
         asyncio.run(run())
+
+
+def test_headers_go_along_and_a_partition_that_is_named_is_taken(broker: str) -> None:
+    topic = topic_on(broker)
+    headers = [("h", b"\xff"), ("h", b"")]
+    records = [Record(topic, b"k", b"%d" % n, 0, headers, n) for n in range(PARTITIONS)]
+
+    async def run() -> None:
+        async with Publisher(broker) as publisher:
+            await publisher.publish(records)
+        consumer = AIOKafkaConsumer(bootstrap_servers=broker, auto_offset_reset="earliest")
+        await consumer.start()
+        try:
+            for number in range(PARTITIONS):
+                consumer.assign([TopicPartition(topic, number)])
+                record = await asyncio.wait_for(consumer.getone(), 30)
+                assert (record.value, list(record.headers)) == (b"%d" % number, headers)
+        finally:
+            await consumer.stop()
+
+    asyncio.run(run())
