@@ -1,0 +1,151 @@
+"""The mutations: what would be wrong, how the source is changed, and which tests must go red."""
+
+from dataclasses import dataclass
+from typing import Final
+
+LAWS: Final = ("tests/streams/fold/test_path_independence.py",)
+ORDER: Final = ("tests/streams/fold/test_order_independence.py",)
+FOLD: Final = "streams/fold/"
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """One way to break the design: in `file`, `before` (there once) becomes `after`."""
+
+    name: str
+    file: str
+    before: str
+    after: str
+    tests: tuple[str, ...]
+
+
+MUTATIONS: Final = (
+    Mutation(
+        "a checkpoint is stored before the rows that it vouches for",
+        "sinks/writer.py",
+        "        for row_type in ROWS:\n",
+        "        for checkpoint in block.get(CheckpointRow, ()):\n"
+        "            self._insert_whole(CheckpointRow, [checkpoint], report)\n"
+        "        for row_type in ROWS:\n",
+        ("tests/sinks/test_writer.py",),
+    ),
+    Mutation(
+        "a row's version is the wall clock",
+        FOLD + "partition.py",
+        "return self._version_base + self.state.next_offset",
+        "return self._version_base + __import__('time').monotonic_ns() // 1000",
+        LAWS,
+    ),
+    Mutation(
+        "records that were applied already are applied again",
+        FOLD + "partition.py",
+        "offset < state.next_offset:\n                    continue\n",
+        "offset < state.next_offset:\n                    state.next_offset = offset\n",
+        LAWS,
+    ),
+    Mutation(
+        "the log is not in the key of panes",
+        "schemas/rows.py",
+        '        "pane_at",\n        "log",\n        "source_partition",',
+        '        "pane_at",\n        "source_partition",',
+        ("tests/streams/test_merged_states.py",),
+    ),
+    Mutation(
+        "an old contribution is not taken back",
+        FOLD + "ledger.py",
+        "pane.add(contribution, -1)",
+        "pane.add(contribution, 0)",
+        ORDER,
+    ),
+    Mutation(
+        "an event delivered twice counts twice",
+        FOLD + "partition.py",
+        "        key = key_of(event.source, event.id)\n        if state is None:",
+        "        key = record.offset\n        if state is None:",
+        ORDER,
+    ),
+    Mutation(
+        "what is let go depends on when rows were drained",
+        FOLD + "partition.py",
+        "        if ticks:\n",
+        "        if ticks and not self._changed:\n",
+        LAWS,
+    ),
+    Mutation(
+        "panes that begin anew replace those that were let go",
+        FOLD + "ledger.py",
+        "empty_pane(key, offset, self._rules)",
+        "empty_pane(key, 0, self._rules)",
+        LAWS,
+    ),
+    Mutation(
+        "an interaction that is let go takes its unwritten row with it",
+        FOLD + "partition.py",
+        "        if known is not None:\n            self._write_interaction(subject, known)\n",
+        "",
+        LAWS,
+    ),
+    Mutation(
+        "a pane that is let go takes its unwritten row with it",
+        FOLD + "ledger.py",
+        "            if self._changed.pop(key, None) is not None:\n",
+        "            if self._changed.pop(key, None) is not None and not pane:\n",
+        LAWS,
+    ),
+    Mutation(
+        "panes keep counting interactions that were let go",
+        FOLD + "partition.py",
+        "        self._panes.release(interaction.contributions)\n",
+        "",
+        LAWS,
+    ),
+    Mutation(
+        "the clocks of sources are not saved",
+        FOLD + "state.py",
+        "    state.sources = loaded.sources\n",
+        "",
+        LAWS,
+    ),
+    Mutation(
+        "a late event of an unknown interaction counts",
+        FOLD + "partition.py",
+        "            if state is None:\n                return True\n",
+        "",
+        LAWS,
+    ),
+    Mutation(
+        "one source's clock makes the others late",
+        FOLD + "partition.py",
+        "return NEVER if clock is None else clock.latest - self._rules.lateness_ms",
+        "return max(NEVER, self.state.event_time - self._rules.lateness_ms)",
+        ("tests/streams/fold/test_partition_time.py",),
+    ),
+    Mutation(
+        "every identifier leads to the customer's interaction",
+        FOLD + "output.py",
+        "int(identifier != best)",
+        "0",
+        ("tests/streams/fold/test_partition.py",),
+    ),
+    Mutation(
+        "an agent's settled time is contributed again",
+        FOLD + "partition.py",
+        "        agent.contributed = timeline.stretches()\n",
+        "        agent.contributed = []\n",
+        ORDER,
+    ),
+    Mutation(
+        "an exit is matched to a visit that begins after it",
+        FOLD + "legs.py",
+        "return visit.entered_at <= at + CLOCKS_APART_MS",
+        "return True",
+        ("tests/streams/fold/test_interaction.py",),
+    ),
+    Mutation(
+        "a carried interaction is counted anew in the new log",
+        "streams/carry_over.py",
+        "            new.panes[key].references += 1",
+        "            new.panes[key].references += 1\n        interaction.contributions = ()",
+        ("tests/streams/test_merged_states.py",),
+    ),
+)
