@@ -32,9 +32,9 @@ from gateway.publish import Publisher
 from schemas.decode import decode
 from schemas.settings import load_settings
 from sinks.kpis.query import kpi_table
+from streams.broker_admin import PLAINTEXT
 from streams.embedded import EmbeddedBroker
 from streams.parts import create_all_topics, opened_store
-from streams.broker_admin import PLAINTEXT
 
 BUILD = Path("build")
 EVENTS_PER_CALL = 4.8
