@@ -365,3 +365,27 @@ def test_intervals_as_people_write_them() -> None:
     assert [interval_of(t) for t in ("10s", "1m", "30m", "60m", "1h", "1d", "all")] == [
         10, 60, 1800, 3600, 3600, 86_400, 0,
     ]  # fmt: skip
+
+
+def test_a_pane_that_only_corrects_an_earlier_one_moves_contacts_across_thresholds(
+    kpi_store: Store, load: Any
+) -> None:
+    tenant = load([Visit(NOON, "answered", wait_ms=30_000, talk_ms=1_000)])
+    # The wait was 10 s: one taken back, one added, by the partition that has the next log.
+    correction = row(
+        KpiPaneRow,
+        tenant=tenant,
+        queue="IT",
+        channel="call",
+        direction="inbound",
+        cohort="offered",
+        pane_at=NOON // 10_000 * 10,
+        log="log-2",
+        wait_answered_ms=-20_000,
+        answered_within={20_000: 1, 5_000: 0},
+    )
+    kpi_store.insert(KpiPaneRow, [correction])
+    (result,) = kpi_table(kpi_store, tenant, interval="all")
+    assert result.source == "panes"
+    assert (result.values["answered"], result.values["answered_in_target"]) == (1, 1)
+    assert result.values["average_speed_of_answer_seconds"] == 10
