@@ -157,6 +157,20 @@ class UpsertStore:
         without = {key: Counter({c: n for c, n in p.items() if n}) for key, p in total.items()}
         return {key: pane for key, pane in without.items() if pane}
 
+    def what_happened(self) -> dict[str, Any]:
+        """What can be read of contacts and KPIs, whatever the order and place of their records."""
+        content = self.content()
+        of_delivery = {"opened_at", "log", "source_partition"}
+        return {
+            "interactions": {
+                key: {name: value for name, value in row.items() if name not in of_delivery}
+                for key, row in content.get(InteractionRow.TABLE, {}).items()
+            },
+            "customer_interactions": content.get(CustomerInteractionRow.TABLE, {}),
+            "kpi_panes": self.summed(KpiPaneRow),
+            "agent_panes": self.summed(AgentPaneRow),
+        }
+
     def as_tables(self) -> Tables:
         """The same tables as the oracle gives."""
         tables = Tables()

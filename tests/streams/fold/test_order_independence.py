@@ -1,17 +1,13 @@
 """Laws of the fold: within lateness, what is read depends on what happened, not on its delivery."""
 
-from typing import Any
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.rows import AgentPaneRow, CustomerInteractionRow, InteractionRow, KpiPaneRow
 from streams.fold.rules import FoldRules
 from tests.oracle.batch import tables_of
 from tests.support.contact_centre import delivered, shifts
 from tests.support.fold import (
     Happening,
-    UpsertStore,
     differences,
     folded,
     log_of,
@@ -25,22 +21,6 @@ RULES = FoldRules(
     horizons_ms=dict.fromkeys(("call", "chat", "email", "social"), 1_200_000),
     forget_open_ms=3_000_000,
 )
-NOT_OF_WHAT_HAPPENED = {"opened_at", "log", "source_partition", "version"}
-
-
-def read(store: UpsertStore) -> dict[str, Any]:
-    """What can be read of interactions and KPIs, wherever its parts lie."""
-    content = store.content()
-    interactions = content.get(InteractionRow.TABLE, {})
-    return {
-        "interactions": {
-            key: {n: v for n, v in row.items() if n not in NOT_OF_WHAT_HAPPENED}
-            for key, row in interactions.items()
-        },
-        "customer_interactions": content.get(CustomerInteractionRow.TABLE, {}),
-        "kpi_panes": store.summed(KpiPaneRow),
-        "agent_panes": store.summed(AgentPaneRow),
-    }
 
 
 @settings(max_examples=150)
@@ -48,9 +28,9 @@ def read(store: UpsertStore) -> dict[str, Any]:
 def test_any_order_repetition_and_split_gives_the_same_tables(
     data: st.DataObject, told: list[Happening], partitions: int
 ) -> None:
-    expected = read(folded(log_of(told), RULES))
+    expected = folded(log_of(told), RULES).what_happened()
     shuffled = data.draw(delivered(told, LATENESS_MS))
-    assert read(folded(log_of(shuffled, partitions), RULES)) == expected
+    assert folded(log_of(shuffled, partitions), RULES).what_happened() == expected
 
 
 @settings(max_examples=150)
