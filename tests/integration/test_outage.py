@@ -20,12 +20,12 @@ from tests.support.worker import WorkerProcess
 __all__ = ["place"]
 
 MEBIBYTE = 1 << 20
-BACKLOG_BYTES = 96 * MEBIBYTE
+BACKLOG_BYTES = 64 * MEBIBYTE
 RECORD_BYTES = 128 << 10
 BUFFER_BYTES = 4 * MEBIBYTE
-BOUND_BYTES = 48 * MEBIBYTE
+BOUND_BYTES = 40 * MEBIBYTE
 """The buffer; eight chunks of 1 MiB in Faust and one a partition in aiokafka, both at once as they
-are handed on; and what an allocator does not give back. Half the backlog would be too much."""
+are handed on; and what an allocator does not give back. Much of the backlog would be more."""
 
 
 def resident_bytes(worker: WorkerProcess) -> int:
