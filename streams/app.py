@@ -27,6 +27,7 @@ from sinks.errors import StoreError
 from sinks.metrics import Metrics
 from sinks.store import Store
 from sinks.writer import Writer
+from streams.blocks import Pace
 from streams.broker_admin import Security
 from streams.carry_over import CarryOver
 from streams.derived import DerivedTopics
@@ -37,7 +38,7 @@ from streams.progress import Progress
 from streams.takeover import Takeover
 from streams.topic_admin import earliest_offsets, end_offsets, ends_before, topic_logs
 from streams.transport import ChunkSchema, Transport
-from streams.worker import BROKER, STORE, Pace, Worker
+from streams.worker import BROKER, STORE, Worker
 
 logger = logging.getLogger(__name__)
 

@@ -17,16 +17,16 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeVar
 
 from faust.types import TP
 
-from schemas.rows import CheckpointRow, EventRow, Row
+from schemas.rows import CheckpointRow, EventRow
 from sinks.errors import StoreError
 from sinks.writer import WriteAbandoned, Writer
+from streams.blocks import ROW_BYTES, Block, Pace, parts_of
 from streams.broker_admin import BrokerUnavailableError
 from streams.health import Health
 from streams.progress import Progress
@@ -41,26 +41,6 @@ Result = TypeVar("Result")
 RETRY_SECONDS: Final = 1.0
 STORE: Final = "ClickHouse"
 BROKER: Final = "the broker"
-ROW_BYTES: Final = 1_024
-"""What a buffered row takes beside its payload, about: measured as the growth of a process."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """When a block is stored and a checkpoint written.
-
-    A block goes out when it has `flush_rows` rows, `buffer_bytes / 2` bytes (one block is filled
-    while another is stored) or `flush_seconds` have passed; a checkpoint follows after
-    `checkpoint_seconds` or `checkpoint_events`. `revoke_seconds` bounds the last one when
-    partitions are given up.
-    """
-
-    flush_rows: int = 50_000
-    flush_seconds: float = 1.0
-    checkpoint_seconds: float = 10.0
-    checkpoint_events: int = 200_000
-    buffer_bytes: int = 256 << 20
-    revoke_seconds: float = 10.0
 
 
 class Reader(Protocol):
@@ -73,19 +53,6 @@ class Reader(Protocol):
     async def reread(self, tp: TP, offset: int) -> None:
         """Read a partition again from `offset`."""
         ...
-
-
-@dataclass(slots=True)
-class _Block:
-    """Rows on their way to the store, and the states that its checkpoints are made of.
-
-    `states` has (partition, its fold's next offset, its state); `positions` the next offset of
-    every partition held, where the block ends with checkpoints.
-    """
-
-    rows: dict[type[Row], list[tuple[Any, ...]]] = field(default_factory=dict)
-    states: list[tuple[TP, Held, int, bytes]] = field(default_factory=list)
-    positions: dict[TP, int] = field(default_factory=dict)
 
 
 class Worker:
@@ -205,7 +172,7 @@ class Worker:
         if held is None or not await self._is_due(chunk, held):
             return
         self._progress.unknown_fields(self._unknown.sample(chunk.records[-1]))
-        for records, size in _parts(chunk.records, self._pace.buffer_bytes // 2):
+        for records, size in parts_of(chunk.records, self._pace.buffer_bytes // 2):
             self._apply(tp, held, records)
             self._buffered_bytes += size
             if self._block_is_full():
@@ -327,9 +294,9 @@ class Worker:
         if self._in_flight is not None:
             await asyncio.wait([self._in_flight])
 
-    def _filled(self, *, checkpoint: bool) -> _Block:
+    def _filled(self, *, checkpoint: bool) -> Block:
         """The block of everything that changed; with the states that belong behind it."""
-        block = _Block()
+        block = Block()
         for tp, held in self._held.items():
             with self._progress.cpu_of("rows"):
                 output = held.fold.drain()
@@ -357,7 +324,7 @@ class Worker:
             or self._events_since_checkpoint >= self._pace.checkpoint_events
         )
 
-    async def _store(self, block: _Block) -> None:
+    async def _store(self, block: Block) -> None:
         loop = asyncio.get_running_loop()
         try:
             await loop.run_in_executor(self._sink, self._write, block)
@@ -373,7 +340,7 @@ class Worker:
         finally:
             self._storing_since = None
 
-    def _landed(self, block: _Block) -> None:
+    def _landed(self, block: Block) -> None:
         for _, held, offset, _ in block.states:
             held.checkpointed = offset
         covered = {tp: n for tp, n in block.positions.items() if tp in self._held}
@@ -381,7 +348,7 @@ class Worker:
             self._progress.checkpointed(covered)
             self._reader.commit(covered)
 
-    def _write(self, block: _Block) -> None:
+    def _write(self, block: Block) -> None:
         """In the sink's thread."""
         rows = block.rows
         with self._progress.cpu_of("checkpoint"):
@@ -412,20 +379,3 @@ class Worker:
 
 def _nothing() -> None:
     """What is run to see that everything before it is done."""
-
-
-def _parts(records: Sequence[Any], limit: int) -> Iterator[tuple[Sequence[Any], int]]:
-    """Records in parts of about `limit` bytes, each with its size: compressed, all fit a fetch."""
-    sizes = [len(r.value or b"") + len(r.key or b"") + _of_headers(r.headers) for r in records]
-    begin = size = 0
-    for end, of_record in enumerate(sizes, 1):
-        size += of_record
-        if size >= limit:
-            yield records[begin:end], size
-            begin, size = end, 0
-    if begin < len(records):
-        yield records[begin:] if begin else records, size
-
-
-def _of_headers(headers: Sequence[tuple[str, bytes]]) -> int:
-    return sum(len(name) + len(value) for name, value in headers) if headers else 0

@@ -17,6 +17,7 @@ from sinks.metrics import Metrics
 from sinks.migrate import migrate
 from sinks.store import EMBEDDED, Store, open_store
 from sinks.writer import Writer
+from streams.blocks import Pace
 from streams.broker_admin import BrokerUnavailableError
 from streams.carry_over import CarryOver
 from streams.fold.rules import FoldRules
@@ -24,7 +25,7 @@ from streams.health import Health
 from streams.progress import Progress
 from streams.takeover import LogTruncated, Takeover
 from streams.transport import Chunk
-from streams.worker import Pace, Worker
+from streams.worker import Worker
 from tests.support.clickhouse import embedded_path, unused_database
 
 DEADLINE_SECONDS = 20.0

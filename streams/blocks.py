@@ -1,0 +1,61 @@
+"""What a worker hands to its sink at once, and when. Pure."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from faust.types import TP
+
+from schemas.rows import Row
+from streams.takeover import Held
+
+ROW_BYTES: Final = 1_024
+"""What a buffered row takes beside its payload, about: measured as the growth of a process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """When a block is stored and a checkpoint written.
+
+    A block goes out when it has `flush_rows` rows, `buffer_bytes / 2` bytes (one block is filled
+    while another is stored) or `flush_seconds` have passed; a checkpoint follows after
+    `checkpoint_seconds` or `checkpoint_events`. `revoke_seconds` bounds the last one when
+    partitions are given up.
+    """
+
+    flush_rows: int = 50_000
+    flush_seconds: float = 1.0
+    checkpoint_seconds: float = 10.0
+    checkpoint_events: int = 200_000
+    buffer_bytes: int = 256 << 20
+    revoke_seconds: float = 10.0
+
+
+@dataclass(slots=True)
+class Block:
+    """Rows on their way to the store, and the states that its checkpoints are made of.
+
+    `states` has (partition, its fold's next offset, its state); `positions` the next offset of
+    every partition held, where the block ends with checkpoints.
+    """
+
+    rows: dict[type[Row], list[tuple[Any, ...]]] = field(default_factory=dict)
+    states: list[tuple[TP, Held, int, bytes]] = field(default_factory=list)
+    positions: dict[TP, int] = field(default_factory=dict)
+
+
+def parts_of(records: Sequence[Any], limit: int) -> Iterator[tuple[Sequence[Any], int]]:
+    """Records in parts of about `limit` bytes, each with its size: compressed, all fit a fetch."""
+    sizes = [len(r.value or b"") + len(r.key or b"") + _of_headers(r.headers) for r in records]
+    begin = size = 0
+    for end, of_record in enumerate(sizes, 1):
+        size += of_record
+        if size >= limit:
+            yield records[begin:end], size
+            begin, size = end, 0
+    if begin < len(records):
+        yield records[begin:] if begin else records, size
+
+
+def _of_headers(headers: Sequence[tuple[str, bytes]]) -> int:
+    return sum(len(name) + len(value) for name, value in headers) if headers else 0
