@@ -136,8 +136,8 @@ def migrate(
     2. Check that applied migrations are unedited and known; apply the rest, in order.
     3. Set each table's time to live from `retention_days` (table -> days; None keeps for ever;
        a table not named keeps what it has).
-    4. Store `queue_settings` (their `version` and `is_deleted` are set here); queues that are no
-       longer named are removed. None leaves the table alone.
+    4. Store `queue_settings` (their `version` and `is_deleted` are set here); queues of the same
+       tenants that are no longer named are removed. None leaves the table alone.
     5. Create or replace the views, `(name, SELECT …)`, in the order given.
 
     Raises `MigrationError` when the database is newer than this program or a migration was
@@ -261,6 +261,7 @@ def _queue_setting_changes(
     rows: list[tuple[Any, ...]] = []
     changed: list[str] = []
     named = set()
+    tenants = {setting.tenant for setting in wanted}
     for setting in wanted:
         key = (setting.tenant, setting.queue)
         named.add(key)
@@ -272,7 +273,8 @@ def _queue_setting_changes(
             rows.append(tuple(row.model_dump().values()))
             changed.append(f"settings of queue {setting.queue or '(default)'}")
     for key, old in stored.items():
-        if key not in named:
+        # What other tenants have is theirs: each is configured by a file of its own.
+        if key[0] in tenants and key not in named:
             rows.append(tuple({**old, "version": version, "is_deleted": 1}.values()))
             changed.append(f"settings of queue {key[1] or '(default)'} removed")
     return rows, changed

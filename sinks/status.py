@@ -29,16 +29,6 @@ def server_time(store: Store) -> datetime:
     return now
 
 
-def latest_event_at(store: Store, tenant: str, source: str) -> datetime | None:
-    """The latest event time stored of a source, aware, in UTC. Raises `sinks.errors.StoreError`."""
-    latest: datetime | None = store.query(
-        "SELECT maxOrNull(occurred_at) AS latest FROM events"
-        " WHERE tenant = {tenant:String} AND source = {source:String}",
-        {"tenant": tenant, "source": source},
-    )[0]["latest"]
-    return latest
-
-
 def not_writable(store: Store) -> dict[str, str]:
     """Tables that this user may not write into, and why. Inserts no row.
 

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -15,10 +14,10 @@ from gateway.ingest import IngestReport, ingest
 from gateway.publish import Publisher
 from gateway.tail import Position
 from schemas.settings import Settings
-from schemas.topics import EVENTS_AGENT, EVENTS_CALL
+from schemas.topics import EVENTS_AGENT, EVENTS_CALL, SOURCE_TOPICS
 from sinks.metrics import Metrics
-from sinks.status import latest_event_at
 from sinks.store import Store
+from sinks.unfinished import UnfinishedRun
 from streams.app import Pipeline
 from streams.broker_admin import Security
 from streams.cli.options import (
@@ -35,6 +34,7 @@ from streams.cli.options import (
 )
 from streams.cli.summary import print_summary
 from streams.parts import create_all_topics, migrate_all, opened_broker, opened_store
+from streams.topic_admin import topic_logs
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -121,8 +121,12 @@ async def _process(
     steps.begin("Starting the broker")
     with opened_broker(settings) as bootstrap:
         security = Security.of(settings.broker)
+        unfinished = UnfinishedRun(settings.data_dir)
         if settings.broker.embedded:
             create_all_topics(settings, bootstrap, security)
+            if unfinished.take_back(store):
+                err.print("An earlier run was cut off: its results are taken back and made anew.")
+            unfinished.begin(topic_logs(bootstrap, SOURCE_TOPICS, security=security))
         bookmark = _SettledBookmark(
             settings.data_dir / "bookmarks",
             file,
@@ -130,9 +134,8 @@ async def _process(
             source=source,
             logs=SETTLED,
         )
-        known_until = latest_event_at(store, settings.tenant, source)
         shown = steps.begin("Publishing events")
-        async with Publisher(bootstrap) as publisher:
+        async with Publisher(bootstrap, options=security.producer_options()) as publisher:
             report = await ingest(
                 file,
                 publisher,
@@ -142,24 +145,14 @@ async def _process(
                 progress=lambda so_far: shown(so_far.events),
             )
         if report.events:
-            patient = _with_lateness(settings, _disorder_seconds(report, known_until))
+            # A file is complete: whatever its disorder, no event of it is late.
+            patient = _with_lateness(settings, report.greatest_disorder_seconds)
             ends = {TP(*at): end for at, end in publisher.ends.items()}
             shown = steps.begin("Processing events", report.events)
             await Pipeline(patient, bootstrap, store, Metrics()).run_until(ends, shown)
         bookmark.settle()
+        unfinished.end()
     return report
-
-
-def _disorder_seconds(report: IngestReport, known_until: datetime | None) -> float:
-    """The lateness by which no event is late: a file is complete, whatever its disorder.
-
-    After a run that was cut off its events come again, though the source's clock, which is carried
-    over, has already been where that run had come.
-    """
-    again = 0.0
-    if known_until is not None and report.first_at is not None:
-        again = (known_until - report.first_at).total_seconds()
-    return max(float(report.greatest_disorder_seconds), again)
 
 
 def _with_lateness(settings: Settings, seconds: float) -> Settings:

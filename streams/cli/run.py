@@ -14,6 +14,7 @@ from schemas.settings import Settings
 from sinks.errors import StoreUnavailable
 from sinks.metrics import Metrics
 from sinks.store import Store
+from sinks.unfinished import UnfinishedRun
 from streams.app import Pipeline
 from streams.broker_admin import Security
 from streams.cli.options import (
@@ -90,6 +91,8 @@ async def _run(settings: Settings, bootstrap: str, parts: ExitStack, migrate: bo
             return
         if migrate or (migrate is None and store.embedded):
             migrate_all(store, settings)
+        if settings.broker.embedded and UnfinishedRun(settings.data_dir).take_back(store):
+            logger.warning("a run of `switchboard process` was cut off: its results are taken back")
         pipeline = state.pipeline = Pipeline(settings, bootstrap, store, metrics)
         pipeline.failed.add_done_callback(lambda _: asked.set())
         pipeline.start()

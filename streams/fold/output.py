@@ -115,7 +115,7 @@ def dead_letter_row(
         message,
         record.key or b"",
         record.value or b"",
-        list(record.headers),
+        [(name, value or b"") for name, value in record.headers],
         record.timestamp,
         version,
     )

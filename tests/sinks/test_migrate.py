@@ -177,6 +177,14 @@ def test_queue_settings_are_replaced_as_a_whole(store: Store) -> None:
     assert targets(store) == {"": 20_000, "sales": 10_000}
 
 
+def test_settings_of_another_tenant_are_left_alone(store: Store) -> None:
+    mine = setting("support", 10_000)
+    theirs = setting("sales", 30_000).model_copy(update={"tenant": "other"})
+    migrate(store, queue_settings=[mine])
+    assert migrate(store, queue_settings=[theirs]) == ["settings of queue sales"]
+    assert targets(store) == {"support": 10_000, "sales": 30_000}
+
+
 def test_views_are_made_in_order_and_replaced(store: Store) -> None:
     views = [("one", "SELECT 1 AS a"), ("two", "SELECT a + {b:UInt8} AS c FROM one")]
     migrate(store, views=views)
