@@ -55,7 +55,7 @@ class BrokerSettings(Section):
     """How long the broker keeps records, in days; 0 keeps them for ever. Must be longer than any
     outage that is to be recovered from."""
     group: str = Field(default="switchboard", min_length=1, max_length=128)
-    """Consumer group, and name of the pipeline in checkpoints: one for each installation."""
+    """Consumer group: one for each installation."""
     session_timeout_seconds: float | None = Field(default=None, ge=6, le=1800)
     """How long a silent worker keeps its partitions. Without it 6 with the embedded broker, 45 with
     a cluster."""

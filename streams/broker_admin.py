@@ -104,9 +104,9 @@ def admin_client(bootstrap: str, security: Security, timeout_seconds: float) -> 
     try:
         yield client
     except KafkaError as error:
-        raise TopicAdminError(
-            f"The broker at {bootstrap} could not do what was asked: {error!r}."
-        ) from error
+        # What passes by itself (no leader yet, a request that timed out) is tried again by callers.
+        kind = BrokerUnavailableError if error.retriable else TopicAdminError
+        raise kind(f"The broker at {bootstrap} could not do what was asked: {error!r}.") from error
     finally:
         client.close()
 
