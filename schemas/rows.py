@@ -16,6 +16,11 @@ from typing import Annotated, ClassVar, Final
 
 from pydantic import BaseModel, ConfigDict
 
+QUEUE_PANE_SECONDS: Final = 10
+AGENT_PANE_SECONDS: Final = 300
+"""An agent's day has few contacts and long states: at a minute, panes of agents would be more than
+events, at five they are a fifth of that."""
+
 VERSION_OFFSET_BITS: Final = 44
 """A row's version is `epoch << 44 | next offset`: rows of a later log win over an earlier one's."""
 
@@ -213,9 +218,9 @@ class KpiPaneRow(Row):
 
 
 class AgentPaneRow(Row):
-    """What one source partition knows of an agent in a minute: absolute, summed when read.
+    """What one source partition knows of an agent in five minutes: absolute, summed when read.
 
-    Time offline is not among the states: it is no staffed time, and would fill days of minutes.
+    Time offline is not among the states: it is no staffed time, and would fill days of panes.
     """
 
     TABLE = "agent_panes"

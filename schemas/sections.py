@@ -107,7 +107,7 @@ class TableRetention(Section):
     kpi_panes: Retention = 0
     """Counts by queue and ten seconds."""
     agent_panes: Retention = 0
-    """Counts by agent and minute."""
+    """Counts by agent and five minutes."""
     dead_letters: Retention = 0
     """Records that could not be read or stored."""
     late_events: Retention = 0

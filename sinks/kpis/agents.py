@@ -57,7 +57,7 @@ AGENTS: Final[tuple[Kpi, ...]] = (
             name,
             title,
             explanation,
-            "Counted in the minute in which it happened; a conversation spans several.",
+            "Counted in the five minutes in which it happened; a conversation may span several.",
             events,
         )
         for name, title, explanation, events in _COUNTS

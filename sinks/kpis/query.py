@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, Final, Literal, Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from schemas.rows import AGENT_PANE_SECONDS
 from sinks.kpis.buckets import DAY_SECONDS, WHOLE_SECONDS
 from sinks.kpis.catalogue import explain, of_grain
 from sinks.kpis.definition import Grain
@@ -196,13 +197,14 @@ def agent_table(
     interval: str = "all",
     timezone: str = "UTC",
 ) -> list[KpiResult]:
-    """KPIs of a tenant's agents by interval (a minute at least), ordered by agent, then time.
+    """KPIs of a tenant's agents by interval (of whole panes), ordered by agent, then time.
 
     Raises `KpiQueryError` for a bad question, `sinks.errors.StoreError` from the store.
     """
     parameters = _time_parameters(from_, to, interval)
-    if 0 < parameters["interval_seconds"] < 60:
-        raise KpiQueryError(f"interval {interval!r}: agents are counted by minutes")
+    if parameters["interval_seconds"] % AGENT_PANE_SECONDS:
+        minutes = AGENT_PANE_SECONDS // 60
+        raise KpiQueryError(f"interval {interval!r}: agents are counted by {minutes} minutes")
     rows = store.query(
         f"SELECT * FROM {call('agent_interval', _TIME)} WHERE tenant = {{tenant:String}}"
         " AND ({agent:String} = '' OR agent = {agent:String}) ORDER BY agent, interval_start",

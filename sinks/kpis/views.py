@@ -302,7 +302,7 @@ FROM
 
 
 def _agents() -> str:
-    """KPIs of agents; intervals are of a minute at least."""
+    """KPIs of agents; intervals are whole panes of five minutes."""
     names = (
         "answered", "missed", "handled", "transferred", "outbound_attempted",
         "outbound_connected", "talk_ms", "hold_ms", "wrapup_ms", "ring_ms",

@@ -14,14 +14,14 @@ of settings never leaves one half counted.
 from collections.abc import Sequence
 from typing import Any, Final
 
-from schemas.rows import AgentPaneRow, KpiPaneRow
+from schemas.rows import AGENT_PANE_SECONDS, QUEUE_PANE_SECONDS, AgentPaneRow, KpiPaneRow
 from schemas.sketch import bin_of
 from streams.fold.interaction import Interaction
 from streams.fold.legs import Leg
 from streams.fold.rules import FoldRules
 
-PANE_MS: Final = 10_000
-AGENT_PANE_MS: Final = 60_000
+PANE_MS: Final = QUEUE_PANE_SECONDS * 1000
+AGENT_PANE_MS: Final = AGENT_PANE_SECONDS * 1000
 
 PaneKey = tuple[Any, ...]
 """Of a queue: tenant, queue, channel, direction, cohort, pane_at; of an agent: tenant, agent,
@@ -152,10 +152,10 @@ def contributions_of(known: Interaction, tenant: str, channel: str) -> tuple[Con
         if leg.agent:
             found.extend(_agent_leg(leg, tenant, known.direction))
     for at, agent in known.misses:
-        found.append(((tenant, agent, _minute(at)), (_AGENT_MISSED, 1), ()))
+        found.append(((tenant, agent, _agent_pane(at)), (_AGENT_MISSED, 1), ()))
     for at, agent in known.outbound_attempts:
         if agent:
-            found.append(((tenant, agent, _minute(at)), (_AGENT_OUTBOUND_ATTEMPTED, 1), ()))
+            found.append(((tenant, agent, _agent_pane(at)), (_AGENT_OUTBOUND_ATTEMPTED, 1), ()))
     return tuple(found)
 
 
@@ -202,7 +202,7 @@ def _agent_leg(leg: Leg, tenant: str, direction: str) -> list[Contribution]:
             counts = [_AGENT_OUTBOUND_CONNECTED, 1]
         if leg.ring_ms is not None:
             counts += (_AGENT_RING_MS, leg.ring_ms)
-        found.append(((tenant, leg.agent, _minute(connected_at)), tuple(counts), ()))
+        found.append(((tenant, leg.agent, _agent_pane(connected_at)), tuple(counts), ()))
     concluded_at = leg.concluded_at
     if concluded_at is not None:
         counts = [_AGENT_HANDLED, 1, _AGENT_TALK_MS, leg.talk_ms or 0]
@@ -212,14 +212,14 @@ def _agent_leg(leg: Leg, tenant: str, direction: str) -> list[Contribution]:
             counts += (_AGENT_WRAPUP_MS, leg.wrapup_ms)
         if leg.transfer:
             counts += (_AGENT_TRANSFERRED, 1)
-        found.append(((tenant, leg.agent, _minute(concluded_at)), tuple(counts), ()))
+        found.append(((tenant, leg.agent, _agent_pane(concluded_at)), tuple(counts), ()))
     return found
 
 
 def state_contributions(
     tenant: str, agent: str, segments: Sequence[tuple[int, int, str]]
 ) -> list[Contribution]:
-    """What stretches `(from_ms, to_ms, state)` add to an agent's minutes; time offline nothing."""
+    """What stretches `(from_ms, to_ms, state)` add to an agent's panes; time offline nothing."""
     found: list[Contribution] = []
     for begin, end, state in segments:
         if state == "offline":
@@ -228,7 +228,7 @@ def state_contributions(
         at = begin
         while at < end:
             edge = min(end, at - at % AGENT_PANE_MS + AGENT_PANE_MS)
-            found.append(((tenant, agent, _minute(at)), (column, edge - at), ()))
+            found.append(((tenant, agent, _agent_pane(at)), (column, edge - at), ()))
             at = edge
     return found
 
@@ -242,8 +242,8 @@ def pane_row(key: PaneKey, pane: Pane, position: tuple[str, int], version: int) 
 
 
 def _pane(at_ms: int) -> int:
-    return at_ms // PANE_MS * 10
+    return at_ms // PANE_MS * QUEUE_PANE_SECONDS
 
 
-def _minute(at_ms: int) -> int:
-    return at_ms // AGENT_PANE_MS * 60
+def _agent_pane(at_ms: int) -> int:
+    return at_ms // AGENT_PANE_MS * AGENT_PANE_SECONDS

@@ -1,4 +1,4 @@
-"""The oracle's reading of one agent: all changes of state, then time by minute."""
+"""The oracle's reading of one agent: all changes of state, then time by pane."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -6,9 +6,10 @@ from itertools import pairwise
 from typing import Any
 
 from schemas.decode import Event
+from schemas.rows import AGENT_PANE_SECONDS
 
 DAY = 86_400_000
-MINUTE = 60_000
+PANE = AGENT_PANE_SECONDS * 1000
 
 
 class AgentLife:
@@ -37,11 +38,12 @@ class AgentLife:
     def settle(self, before: int) -> None:
         """No source can tell of anything earlier than `before` any more: what was is forgotten."""
         done = [at for at, _, _ in self._changes if at < before]
-        self._settled_at = max(done, default=self._settled_at)
+        done += [] if self._settled_at is None else [self._settled_at]
+        self._settled_at = max(done, default=None)
         self._remembered = {i: at for i, at in self._remembered.items() if at >= before}
 
     def counts(self) -> Iterator[tuple[tuple[Any, ...], Counter[Any]]]:
-        """(tenant, agent, minute) -> milliseconds by state, from change to change."""
+        """(tenant, agent, pane) -> milliseconds by state, from change to change."""
         scopes: dict[str, str] = {}
         instants = sorted({at for at, _, _ in self._changes})
         for at, following in pairwise(instants):
@@ -50,9 +52,9 @@ class AgentLife:
             if state == "offline":
                 continue
             until = min(following, at + 7 * DAY)
-            for minute in range(at // MINUTE, (until - 1) // MINUTE + 1):
-                begin, end = max(at, minute * MINUTE), min(until, (minute + 1) * MINUTE)
-                key = (self._tenant, self._agent, minute * 60)
+            for pane in range(at // PANE, (until - 1) // PANE + 1):
+                begin, end = max(at, pane * PANE), min(until, (pane + 1) * PANE)
+                key = (self._tenant, self._agent, pane * AGENT_PANE_SECONDS)
                 yield key, Counter({f"state_{state}_ms": end - begin})
 
     @staticmethod

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from schemas.rows import AGENT_PANE_SECONDS
 from tests.oracle.contact import Contact
 from tests.oracle.stay import Stay
 
@@ -69,7 +70,7 @@ def _of_stay(stay: Stay, thresholds: Sequence[int]) -> Counter[Any]:
 
 
 def agent_contact_counts(contact: Contact, tenant: str) -> Iterator[Counted]:
-    """What the contact adds to the minutes of the agents who had to do with it."""
+    """What the contact adds to the panes of the agents who had to do with it."""
     outbound = contact.direction == "outbound"
     for stay in contact.talks:
         if not stay.agent:
@@ -77,20 +78,20 @@ def agent_contact_counts(contact: Contact, tenant: str) -> Iterator[Counted]:
         if stay.connected is not None:
             counts: Counter[Any] = Counter(ring_ms=stay.ring or 0)
             counts["outbound_connected" if outbound else "answered"] += 1
-            yield _minute(tenant, stay.agent, stay.connected), counts
+            yield _agent_pane(tenant, stay.agent, stay.connected), counts
         if stay.over is not None:
             counts = Counter(handled=1, talk_ms=stay.talk or 0, hold_ms=stay.hold)
             counts.update(wrapup_ms=stay.wrapup or 0, transferred=int(bool(stay.transfer)))
-            yield _minute(tenant, stay.agent, stay.over), counts
+            yield _agent_pane(tenant, stay.agent, stay.over), counts
     for at, agent in contact.misses:
-        yield _minute(tenant, agent, at), Counter(missed=1)
+        yield _agent_pane(tenant, agent, at), Counter(missed=1)
     for at, agent in contact.attempts:
         if agent:
-            yield _minute(tenant, agent, at), Counter(outbound_attempted=1)
+            yield _agent_pane(tenant, agent, at), Counter(outbound_attempted=1)
 
 
-def _minute(tenant: str, agent: str, at: int) -> tuple[Any, ...]:
-    return (tenant, agent, at // 60_000 * 60)
+def _agent_pane(tenant: str, agent: str, at: int) -> tuple[Any, ...]:
+    return (tenant, agent, at // (AGENT_PANE_SECONDS * 1000) * AGENT_PANE_SECONDS)
 
 
 def _bin(wait: int) -> int:

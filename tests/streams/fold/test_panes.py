@@ -60,10 +60,11 @@ def test_a_visit_counts_when_it_was_offered_and_when_it_was_concluded() -> None:
     assert panes[*place, "ended", 140] == expected
 
 
-def test_agents_count_answers_misses_and_what_they_handled_in_their_minutes() -> None:
+def test_agents_count_answers_misses_and_what_they_handled_in_their_panes() -> None:
     panes = read(contributions_of(told(*CALL), "t", "call"))
-    assert panes["t", "ada", 0] == {"answered": 1, "ring_ms": 4_000}
-    assert panes["t", "ada", 120] == {"handled": 1, "talk_ms": 100_000, "wrapup_ms": 10_000}
+    assert panes["t", "ada", 0] == {
+        "answered": 1, "ring_ms": 4_000, "handled": 1, "talk_ms": 100_000, "wrapup_ms": 10_000,
+    }  # fmt: skip
     assert panes["t", "bob", 0] == {"missed": 1}
 
 
@@ -75,23 +76,23 @@ def test_a_contact_that_waits_is_offered_and_nothing_else() -> None:
 def test_a_call_out_counts_attempts_and_connections_apart_from_answers() -> None:
     known = told(
         happening(0, "interaction.started", direction="outbound", agent="ada"),
-        happening(65, "agent.connected", agent="ada"),
+        happening(305, "agent.connected", agent="ada"),
     )
     panes = read(contributions_of(known, "t", "call"))
     assert panes == {
         ("t", "ada", 0): {"outbound_attempted": 1},
-        ("t", "ada", 60): {"outbound_connected": 1},
+        ("t", "ada", 300): {"outbound_connected": 1},
     }
 
 
-def test_time_in_a_state_is_cut_at_minutes_and_time_offline_is_left_out() -> None:
+def test_time_in_a_state_is_cut_at_panes_and_time_offline_is_left_out() -> None:
     found = state_contributions(
-        "t", "ada", [(30_000, 150_000, "paused"), (150_000, 999_000, "offline")]
+        "t", "ada", [(200_000, 650_000, "paused"), (650_000, 999_000, "offline")]
     )
     assert read(tuple(found)) == {
-        ("t", "ada", 0): {"state_paused_ms": 30_000},
-        ("t", "ada", 60): {"state_paused_ms": 60_000},
-        ("t", "ada", 120): {"state_paused_ms": 30_000},
+        ("t", "ada", 0): {"state_paused_ms": 100_000},
+        ("t", "ada", 300): {"state_paused_ms": 300_000},
+        ("t", "ada", 600): {"state_paused_ms": 50_000},
     }
 
 
