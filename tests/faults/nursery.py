@@ -18,11 +18,24 @@ import sys
 import threading
 from typing import Final, TypedDict
 
+import faust.assignor.partition_assignor
+import faust.livecheck
+import faust.tables.manager
+import faust.worker
+import rich.table
+
+import streams.app
+import streams.cli.run
 import streams.faust_app
 from sinks.failpoints import arm
 from streams.cli import main as switchboard
 
 TICK_SECONDS: Final = 0.02
+PREPARED: Final = (
+    *(faust.assignor.partition_assignor, faust.livecheck, faust.tables.manager, faust.worker),
+    *(rich.table, streams.app, streams.cli.run),
+)
+"""What a worker would import only when it begins."""
 
 
 class Order(TypedDict):

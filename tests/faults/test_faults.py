@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import unavailable
 from tests.faults.matrix import MATRIX, Fault
-from tests.faults.runner import Outcome, run_all, tasks
+from tests.faults.runner import Outcome, Task, run_all, tasks
 from tests.faults.station import SHORT, Kind
 from tests.support.kafka import missing_tools
 
@@ -40,13 +40,14 @@ def outcomes(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> list[Outcome]:
     """What came of every selected fault."""
-    selected = [
-        item.callspec.params["fault"]
+    selected: list[Fault] = [
+        item.callspec.params["fault"]  # type: ignore[misc]
         for item in request.session.items
         if isinstance(item, pytest.Function) and item.path == Path(__file__)
     ]
-    todo = []
-    for broker in ("embedded", "apache-kafka"):
+    todo: list[Task] = []
+    brokers: tuple[Kind, ...] = ("embedded", "apache-kafka")
+    for broker in brokers:
         mine = [fault for fault in selected if broker_of(fault) == broker]
         if broker == "apache-kafka" and missing_tools():
             continue
