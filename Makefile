@@ -17,7 +17,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --only-binary :all: --no-header --no-emit-index-url
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench lock clean
+.PHONY: help demo test check format bench faults lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,10 @@ format: $(DEV) ## Format the code and sort its imports
 
 bench: $(DEV) ## Measure what an event costs
 	$(BIN)/python -m benchmarks $(ARGS)
+
+faults: $(DEV) ## Hurt it in every way we know, and compare with an oracle (hours; ARGS=--short: minutes)
+	@sh tests/support/tools.sh
+	$(BIN)/python -m tests.faults $(ARGS)
 
 # build: what makes the package. server: without the embedded parts. Each later one stands on the
 # earlier ones' versions, so that all agree.

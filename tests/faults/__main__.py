@@ -35,12 +35,15 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, help="without it 25 for kills and 5 for the others")
     parser.add_argument("--seed", type=int, default=1, help="the first one")
     parser.add_argument("--events", type=int, help="of one log; 200,000, or 3,000 with --short")
+    parser.add_argument("--churn", type=float, help="seconds of joining and leaving; 600, or 8")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="runs side by side")
     parser.add_argument("--short", action="store_true", help="small logs, each fault once")
     asked = parser.parse_args()
     plan = SHORT if asked.short else Plan()
     if asked.events:
         plan = replace(plan, events=asked.events)
+    if asked.churn:
+        plan = replace(plan, churn_seconds=asked.churn)
     faults = [fault for fault in MATRIX if fault.name in asked.only]
     brokers = [asked.broker] if asked.broker else list(get_args(Kind))
     seeds = asked.seeds or (1 if asked.short else None)

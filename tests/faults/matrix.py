@@ -9,6 +9,7 @@ import os
 import random
 import re
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -37,6 +38,8 @@ EMBEDDED: Final[tuple[Kind, ...]] = ("embedded",)
 SESSION_SECONDS: Final = 6.0
 NOT_ENOUGH_SPACE: Final = 243
 SMALL_DISK_BYTES: Final = 512 << 20
+ENOUGH_TO_MEASURE: Final = 100_000
+"""Events of a log that takes long enough to compare speeds."""
 SLACK_BYTES: Final = 96 << 20
 """What a worker may take beyond its buffer while ClickHouse is away: the fold's own state, chunks
 that were fetched, the block in flight in the driver's columns."""
@@ -188,14 +191,21 @@ def _clickhouse_away(run: Run, seconds: float) -> None:
     """Reading pauses, memory stays bounded, no partition is lost, and it goes on by itself."""
     way = run.clickhouse_proxy()
     worker = run.start(clickhouse=f"http://{way.address}", pauses=True)
-    run.until_stored(run.dice.uniform(0.05, 0.5))
+    run.until_stored(0.01)
+    began, first = time.monotonic(), run.stored_records()
+    run.until_stored(run.dice.uniform(0.2, 0.5))
+    normal = (run.stored_records() - first) / (time.monotonic() - began)
     taken_over, before = worker.recoveries, run.rss_bytes(worker)
     way.refuse()
     run.during(max(seconds * run.plan.scale, SESSION_SECONDS + 1))
     grown = run.rss_bytes(worker) - before
     way.heal()
     run.healed()
+    began, first = time.monotonic(), run.stored_records()
     run.settle()
+    drained = (run.stored_records() - first) / (time.monotonic() - began)
+    if run.plan.events >= ENOUGH_TO_MEASURE and drained < normal / 2:
+        run.problems.append(f"drained {drained:.0f} records/s, normal are {normal:.0f}")
     if grown > run.plan.buffer_bytes + SLACK_BYTES:
         run.problems.append(f"memory grew by {grown >> 20} MiB while ClickHouse was away")
     _kept_partitions(run, taken_over)
@@ -206,7 +216,7 @@ def clickhouse_slow(run: Run) -> None:
     worker = run.start()
     run.until_stored(run.dice.uniform(0.05, 0.3))
     taken_over = worker.recoveries
-    seconds = 10 * run.plan.scale * 30
+    seconds = run.plan.slow_insert_seconds
     run.clickhouse.fault(Misbehaviour("delay", times=8, inserts=True, seconds=seconds))
     run.healed()
     run.settle()

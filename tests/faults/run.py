@@ -208,7 +208,7 @@ class Run:
     def until_stored(self, share: float) -> None:
         """Tick until this share of the log, or more, is stored."""
         records = sum(self.loaded.published.ends.values())
-        self.until(lambda: sum(self.stored().values()) >= share * records, f"{share:.0%} stored")
+        self.until(lambda: self.stored_records() >= share * records, f"{share:.0%} stored")
 
     def settle(self) -> None:
         """Tick until checkpoints cover the whole log."""
@@ -216,7 +216,7 @@ class Run:
 
     def healed(self) -> None:
         """The cause of the trouble has gone: recovery is timed from now to the next row stored."""
-        self._healed = (time.monotonic(), sum(self.stored().values()))
+        self._healed = (time.monotonic(), self.stored_records())
 
     def stored(self) -> dict[Partition, int]:
         """The next offset after what is stored, by source partition; what was last seen while
@@ -225,6 +225,10 @@ class Run:
             "watermarks", f"bitAnd(version, {_OFFSET_MASK})", self._stored
         )
         return self._stored
+
+    def stored_records(self) -> int:
+        """How many records of the present logs are stored."""
+        return sum(self.stored().values())
 
     def covered(self) -> bool:
         """Whether stored checkpoints cover every record that was published."""
@@ -253,7 +257,7 @@ class Run:
         time.sleep(TICK_SECONDS)
         if self._healed is not None:
             began, before = self._healed
-            if sum(self.stored().values()) > before or self.covered():
+            if self.stored_records() > before or self.covered():
                 self.recoveries.append(time.monotonic() - began)
                 self._healed = None
         for worker in self.workers:

@@ -54,7 +54,8 @@ class Plan:
     buffer_bytes: int = 16 << 20
     """Smaller than the log, so that reading has to pause while ClickHouse is away."""
     scale: float = 1 / 60
-    """Of times that a fault lasts: 70 minutes take 70 s."""
+    """Of the time that ClickHouse is away: 70 minutes take 70 s."""
+    slow_insert_seconds: float = 10.0
     churn_seconds: float = 600.0
     churn_every_seconds: float = 5.0
     failpoints_a_run: int = 99
@@ -75,6 +76,7 @@ SHORT: Final = Plan(
     checkpoint_seconds=0.5,
     buffer_bytes=1 << 20,
     scale=1 / 600,
+    slow_insert_seconds=0.5,
     churn_seconds=8.0,
     churn_every_seconds=2.0,
     failpoints_a_run=10,
