@@ -2,8 +2,9 @@
 
 `tables_of(logs, rules)` takes all records of all source partitions. Nothing is incremental but what
 the contract itself makes depend on the order of a log: how far a source's event time has come when
-a record arrives (is it late?), and whether its interaction had been let go by then. A source that
-falls silent for as long as `forget_open_ms` is not modelled: no log given to it may hold one.
+a record arrives (is it late?), whether its interaction had been let go by then, and whether the
+source had been silent for so long that all it spoke of was let go. How much may be told of one
+subject is not bounded here: no log given to it may hold one that is told of thousands of times.
 """
 
 from collections import Counter, defaultdict
@@ -92,6 +93,8 @@ class _Life:
     opened_at: int = 0
     clock_before_last: int | None = None
     """Minute of its source's clock just before the last event that told something new."""
+    given_up: bool = False
+    """Its source fell silent."""
 
 
 class _Partition:
@@ -99,6 +102,9 @@ class _Partition:
         self._topic, self._partition, self._rules, self._tables = topic, partition, rules, tables
         self._channel = CHANNEL_OF.get(topic, "")
         self._clocks: dict[str, int] = {}
+        self._heard_at: dict[str, int | None] = {}
+        """The partition's event time when a source last spoke; None once it is given up."""
+        self._event_time: int | None = None
         self._lives: dict[tuple[str, str], list[_Life]] = defaultdict(list)
         self._agents: dict[tuple[str, str], AgentLife] = {}
 
@@ -137,6 +143,21 @@ class _Partition:
         key = (event.tenant, event.subject, happened, event.source, event.id)
         self._tables.events[key] = where
         self._clocks[event.source] = at if clock is None else max(at, clock)
+        before, self._event_time = self._event_time, max(at, self._event_time or at)
+        self._heard_at[event.source] = self._event_time
+        if before is None or self._event_time // 60_000 > before // 60_000:
+            self._give_up_the_silent(self._event_time // 60_000)
+
+    def _give_up_the_silent(self, minute: int) -> None:
+        """Sources not heard of for long: what they spoke of is let go, what they said is late."""
+        for source, heard_at in self._heard_at.items():
+            if heard_at is None or _minute_after(heard_at + self._rules.forget_open_ms) > minute:
+                continue
+            self._heard_at[source] = None
+            self._clocks[source] += self._rules.lateness_ms + 1
+            for lives in self._lives.values():
+                for life in lives:
+                    life.given_up = life.given_up or life.source == source
 
     def _tell_interaction(self, event: Event, at: int, late: bool) -> bool:
         """Whether the interaction was known, or is now."""
@@ -155,6 +176,8 @@ class _Partition:
 
     def _let_go(self, life: _Life) -> bool:
         """Whether the clock of its source has passed the time for which it is kept."""
+        if life.given_up:
+            return True
         clock = self._clocks[life.source] // 60_000
         if life.clock_before_last is not None and clock <= life.clock_before_last:
             return False
@@ -180,6 +203,7 @@ class _Partition:
         watermarks = [
             self._clocks[source] - self._rules.lateness_ms if source in self._clocks else None
             for source in agent.sources
+            if source == event.source or self._heard_at[source] is not None
         ]
         if None not in watermarks:
             agent.settle(min(w for w in watermarks if w is not None))

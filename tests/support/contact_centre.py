@@ -331,14 +331,6 @@ HASTY = FoldRules(
     thresholds_ms={"": (5_000, 20_000), "sales": (60_000,)},
 )
 """Everything is let go within minutes."""
-NOBODY_GIVEN_UP = FoldRules(
-    lateness_ms=HASTY.lateness_ms,
-    horizons_ms=HASTY.horizons_ms,
-    forget_open_ms=10_000_000,
-    max_skew_ms=HASTY.max_skew_ms,
-    thresholds_ms=HASTY.thresholds_ms,
-)
-"""As hasty, but no source is silent for long enough to be given up."""
 
 
 @st.composite

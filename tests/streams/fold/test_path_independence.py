@@ -16,7 +16,7 @@ from streams.fold.output import Rows
 from streams.fold.partition import PartitionFold
 from streams.fold.state import restore
 from tests.oracle.batch import tables_of
-from tests.support.contact_centre import HASTY, NOBODY_GIVEN_UP, chaos
+from tests.support.contact_centre import HASTY, chaos
 from tests.support.fold import Record, UpsertStore, differences, oracle_rules
 
 TOPICS = ("events.call", "events.chat", "events.agent", "events.customer")
@@ -132,10 +132,10 @@ def test_every_record_is_stored_or_a_dead_letter_and_only_once(
 def test_chaos_is_folded_to_what_the_oracle_says(data: st.DataObject, topic: str) -> None:
     log = data.draw(chaos(topic))
     store = UpsertStore()
-    fold = PartitionFold(topic, 0, "log", 1, NOBODY_GIVEN_UP)
+    fold = PartitionFold(topic, 0, "log", 1, HASTY)
     fold.apply(log)
     store.write(fold.drain().rows)
-    expected = tables_of({(topic, 0): log}, oracle_rules(NOBODY_GIVEN_UP))
+    expected = tables_of({(topic, 0): log}, oracle_rules(HASTY))
     assert differences(store.as_tables(), expected) == []
 
 
