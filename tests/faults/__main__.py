@@ -12,11 +12,13 @@ import argparse
 import json
 import os
 import sys
+import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
-from tests.faults.matrix import MATRIX
+from tests.faults.matrix import ENOUGH_TO_MEASURE, MATRIX, Fault
 from tests.faults.runner import Line, Outcome, lines_of, run_all, tasks
 from tests.faults.station import SHORT, Kind, Plan
 
@@ -41,7 +43,8 @@ def main() -> int:
     asked = parser.parse_args()
     plan = SHORT if asked.short else Plan()
     if asked.events:
-        plan = replace(plan, events=asked.events)
+        enough = asked.events >= ENOUGH_TO_MEASURE
+        plan = replace(plan, events=asked.events, victims_checkpoint=enough)
     if asked.churn:
         plan = replace(plan, churn_seconds=asked.churn)
     faults = [fault for fault in MATRIX if fault.name in asked.only]
@@ -49,23 +52,35 @@ def main() -> int:
     seeds = asked.seeds or (1 if asked.short else None)
     todo = list(tasks(faults, brokers, asked.seed, seeds, plan))
     print(f"{len(todo)} runs, {asked.jobs} side by side", flush=True)  # noqa: T201
-    outcomes = run_all(todo, BUILD / "faults", plan, asked.jobs, _tell)
-    lines = lines_of(outcomes, faults)
-    print(table(lines))  # noqa: T201
-    BUILD.mkdir(exist_ok=True)
-    text = json.dumps([line.to_json() for line in lines], indent=2)
-    (BUILD / "faults.json").write_text(text + "\n")
-    return 0 if lines and all(line.right for line in lines) else 1
+    report = _Report(faults)
+    run_all(todo, BUILD / "faults", plan, asked.jobs, report.hear)
+    print(table(report.lines))  # noqa: T201
+    return 0 if report.lines and all(line.right for line in report.lines) else 1
 
 
-def _tell(outcome: Outcome) -> None:
-    """One line a run, seed included; more where something is wrong."""
-    verdict = outcome.verdict
-    numbers = f"lost {verdict.lost} repeated {verdict.repeated} wrong {verdict.wrong}"
-    state = "right" if outcome.right else "WRONG"
-    print(f"{state} {outcome.task}: {numbers}, {outcome.seconds:.0f} s", flush=True)  # noqa: T201
-    for line in (*verdict.examples, *outcome.problems):
-        print(f"    {line}", flush=True)  # noqa: T201
+class _Report:
+    """What came of the runs so far, in `build/faults.json`: hours of runs may be broken off."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self._faults = faults
+        self._outcomes: list[Outcome] = []
+        self._lock = threading.Lock()
+        self.lines: list[Line] = []
+
+    def hear(self, outcome: Outcome) -> None:
+        """Print one line, seed included, more where something is wrong; write the file."""
+        verdict = outcome.verdict
+        numbers = f"lost {verdict.lost} repeated {verdict.repeated} wrong {verdict.wrong}"
+        state = "right" if outcome.right else "WRONG"
+        told = [f"{state} {outcome.task}: {numbers}, {outcome.seconds:.0f} s"]
+        told += [f"    {line}" for line in (*verdict.examples, *outcome.problems)]
+        with self._lock:
+            print("\n".join(told), flush=True)  # noqa: T201
+            self._outcomes.append(outcome)
+            self.lines = lines_of(self._outcomes, self._faults)
+            text = json.dumps([line.to_json() for line in self.lines], indent=2)
+            BUILD.mkdir(exist_ok=True)
+            (BUILD / "faults.json").write_text(text + "\n")
 
 
 def table(lines: list[Line]) -> str:

@@ -1,4 +1,4 @@
-"""Each fault once, on a small log: what `make faults` does at length.
+"""Faults on a small log, one of each kind unless more are asked for: `make faults` in short.
 
 The runs are made side by side before the first test asks for one; only those of selected tests.
 """
@@ -25,14 +25,18 @@ def broker_of(fault: Fault) -> Kind:
     return "embedded" if "embedded" in fault.brokers else "apache-kafka"
 
 
-FAULTS = [
-    pytest.param(
-        fault,
-        id=fault.name,
-        marks=[pytest.mark.kafka] if broker_of(fault) == "apache-kafka" else [],
-    )
-    for fault in MATRIX
-]
+ALWAYS = frozenset({"kill_at_failpoints", "zombie", "answer_lost", "topic_made_anew", "bad_input"})
+"""One of each kind: a worker, the group, the store, the log, the source. The rest take minutes and
+run with `make faults`, or `pytest -m faults`."""
+
+
+def marks_of(fault: Fault) -> list[pytest.MarkDecorator]:
+    """What a fault needs, and whether it runs only when asked for."""
+    marks = [pytest.mark.kafka] if broker_of(fault) == "apache-kafka" else []
+    return marks if fault.name in ALWAYS else [*marks, pytest.mark.faults]
+
+
+FAULTS = [pytest.param(fault, id=fault.name, marks=marks_of(fault)) for fault in MATRIX]
 
 
 @pytest.fixture(scope="module")
