@@ -25,8 +25,8 @@ def broker_of(fault: Fault) -> Kind:
     return "embedded" if "embedded" in fault.brokers else "apache-kafka"
 
 
-ALWAYS = frozenset({"kill_at_failpoints", "zombie", "answer_lost", "topic_made_anew", "bad_input"})
-"""One of each kind: a worker, the group, the store, the log, the source. The rest take minutes and
+ALWAYS = frozenset({"kill_at_failpoints", "zombie", "answer_lost", "bad_input"})
+"""One of each kind: a worker, the group, the store, the source. The rest take minutes and
 run with `make faults`, or `pytest -m faults`."""
 
 
