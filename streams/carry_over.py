@@ -10,11 +10,12 @@ store through the checkpoint store and the writer it is given; blocks, so it run
 thread.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from schemas.rows import CheckpointRow
+from schemas.rows import VERSION_OFFSET_BITS, CheckpointRow
 from sinks.checkpoints import Checkpoint, CheckpointStore
 from sinks.store import Store
 from sinks.writer import Writer
@@ -22,7 +23,7 @@ from streams.fold.expiry import minute_of
 from streams.fold.panes import empty_pane
 from streams.fold.partition import PartitionFold
 from streams.fold.rules import FoldRules
-from streams.fold.state import STATE_VERSION, SourceClock, State, restore
+from streams.fold.state import STATE_VERSION, InteractionState, SourceClock, State, restore
 
 PAGE: Final = 10_000
 
@@ -93,12 +94,18 @@ def _record(row: dict[str, Any]) -> _StoredRecord:
 
 
 def merged(states: Iterable[State], rules: FoldRules) -> State:
-    """One state for the first partition of a new log out of the final states of an old one.
+    """The state each partition of a new log begins with, out of all final states of an old one.
 
     What is in panes stays in the old log's rows: the new panes begin at zero, and hold only what
     changes from now on.
+
+    Where the old log was itself begun from such a state, its partitions hold copies of what only
+    one of them went on with: the copy that changed last is the true one. Was that one let go, the
+    others must not come back: a copy that the old log never changed counts only if all hold it.
     """
+    states = list(states)
     new = State()
+    holders = Counter(subject for old in states for subject in old.interactions)
     for old in states:
         for source, clock in old.sources.items():
             furthest = new.sources.setdefault(source, SourceClock())
@@ -107,16 +114,16 @@ def merged(states: Iterable[State], rules: FoldRules) -> State:
         new.event_time = max(new.event_time, old.event_time)
         for subject, interaction in old.interactions.items():
             held = new.interactions.get(subject)
-            # A copy that was carried and never heard of again has fewer facts than the real one.
-            if held is None or len(interaction.facts) > len(held.facts):
+            if held is None or interaction.changed > held.changed:
                 new.interactions[subject] = interaction
         for subject, agent in old.agents.items():
             other = new.agents.get(subject)
-            if other is None or agent.timeline.known_until > other.timeline.known_until:
+            if other is None or agent.changed > other.changed:
                 new.agents[subject] = agent
+    old_epoch = max((_epoch(i) for old in states for i in old.interactions.values()), default=0)
     for subject, interaction in list(new.interactions.items()):
-        if interaction.due <= minute_of(new.sources[interaction.source].latest):
-            # One partition let it go already; what others carry of it may be out of date.
+        let_go = _epoch(interaction) < old_epoch and holders[subject] < len(states)
+        if let_go or interaction.due <= minute_of(new.sources[interaction.source].latest):
             del new.interactions[subject]
             continue
         for key, _, _ in interaction.contributions:
@@ -124,3 +131,8 @@ def merged(states: Iterable[State], rules: FoldRules) -> State:
                 new.panes[key] = empty_pane(key, 0, rules)
             new.panes[key].references += 1
     return new
+
+
+def _epoch(interaction: InteractionState) -> int:
+    """The number of the log that changed it last."""
+    return interaction.changed >> VERSION_OFFSET_BITS

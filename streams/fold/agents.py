@@ -58,11 +58,6 @@ class AgentTimeline(msgspec.Struct, array_like=True):
             _apply(scopes, changes)
         return found
 
-    @property
-    def known_until(self) -> int:
-        """The time of the latest change; far in the past where there is none."""
-        return max((c[0] for c in self.changes.values()), default=self.settled_at or -(1 << 62))
-
     def settle(self, before_ms: int) -> None:
         """Fold changes older than `before_ms` into the settled part."""
         for at, changes in _by_instant(self.changes.values()):

@@ -237,6 +237,7 @@ class PartitionFold:
             self._refuse(record, "interaction_too_large", "subject", message)
             return False
         fact = state.facts[key] = fact_of(event.type, event.data, at, key)
+        state.changed = self.version
         known = self._changed.get(subject)
         if known is None or not told_more(known, fact):
             known = interaction_of(state.facts.values())
@@ -281,6 +282,7 @@ class PartitionFold:
             self._output.counts["repeated", ""] += 1
             return
         timeline.changes[key] = (at, key, event.data.queue, event.data.state)
+        agent.changed = self.version
         if event.source not in timeline.sources:
             timeline.sources.append(event.source)
         stretches = timeline.stretches()

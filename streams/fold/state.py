@@ -46,6 +46,8 @@ class InteractionState(msgspec.Struct, array_like=True):
     contributions: tuple[Contribution, ...] = ()
     expires_at: int = 0
     """Event time (milliseconds) of its source at which it may be let go."""
+    changed: int = 0
+    """Version under which its latest fact was taken in."""
 
     @property
     def due(self) -> int:
@@ -58,6 +60,8 @@ class AgentState(msgspec.Struct, array_like=True):
 
     timeline: AgentTimeline
     contributed: list[Stretch] = []
+    changed: int = 0
+    """Version under which its latest change was taken in."""
 
 
 class SourceClock(msgspec.Struct, array_like=True):

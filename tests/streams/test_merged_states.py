@@ -60,31 +60,55 @@ def test_logs_of_one_topic_add_up_to_one_log(
     assert many.what_happened() == one.what_happened()
 
 
-def test_what_a_partition_let_go_is_not_carried_from_one_that_held_a_copy() -> None:
-    def folded(states: list[State], *told: Happening) -> State:
-        fold = PartitionFold("events.call", 0, "log", 1, RULES, merged(states, RULES))
-        fold.apply(records_of(told))
-        return fold.state
+def folded(epoch: int, states: list[State], *told: Happening, topic: str = "events.call") -> State:
+    """The state of one partition of the log of this epoch, begun from copies of `states`."""
+    begin = restore(snapshot(merged(states, RULES)))
+    fold = PartitionFold(topic, 0, f"{epoch}", epoch, RULES, begin)
+    fold.apply(records_of(told))
+    return fold.state
 
+
+def test_what_a_partition_let_go_is_not_carried_from_one_that_held_a_copy() -> None:
     def entered(at: float, subject: str) -> Happening:
         return happening(at, "queue.entered", subject, queue="IT")
 
     first = snapshot(
-        folded([], entered(0, "a"), happening(5, "interaction.ended", "a", by="agent"))
+        folded(1, [], entered(0, "a"), happening(5, "interaction.ended", "a", by="agent"))
     )
-    holds = folded([restore(first)], entered(10, "b"))
-    let_go = folded([restore(first)], entered(3600, "c"))
+    holds = folded(2, [restore(first)], entered(10, "b"))
+    let_go = folded(2, [restore(first)], entered(3600, "c"))
     assert ("default", "a") in holds.interactions
     assert set(merged([holds, let_go], RULES).interactions) == {("default", "b"), ("default", "c")}
 
 
-def test_a_merged_state_is_as_far_as_the_furthest() -> None:
-    def folded(at: float, source: str) -> State:
-        fold = PartitionFold("events.call", 0, "log", 1, RULES)
-        fold.apply(records_of([happening(at, "interaction.started", source, source=source)]))
-        return fold.state
+def test_of_several_copies_the_one_that_changed_last_is_carried() -> None:
+    def change(at: float, state: str) -> Happening:
+        return happening(at, "agent.state_changed", "ada", state=state)
 
-    states = [folded(10, "a"), folded(20, "a"), folded(5, "b")]
+    agents = "events.agent"
+    first = folded(1, [], change(0, "available"), change(100, "offline"), topic=agents)
+    copied = folded(2, [first], topic=agents)
+    # Not the latest of its changes, and yet news.
+    went_on = folded(2, [first], change(50, "paused"), topic=agents)
+    for states in ([copied, went_on], [went_on, copied]):
+        (agent,) = merged(states, RULES).agents.values()
+        assert [state for _, _, state in agent.timeline.stretches()] == ["available", "paused"]
+
+
+def test_an_open_copy_does_not_outlive_the_one_that_ended() -> None:
+    first = folded(1, [], happening(0, "queue.entered", "a", queue="IT"))
+    copied = folded(2, [first], happening(0, "queue.entered", "b", queue="IT"))
+    ended = happening(5, "interaction.ended", "a", by="agent")
+    let_go = folded(2, [first], ended, happening(2400, "interaction.started", "c"))
+    assert ("default", "a") in copied.interactions
+    assert ("default", "a") not in merged([copied, let_go], RULES).interactions
+
+
+def test_a_merged_state_is_as_far_as_the_furthest() -> None:
+    def heard(at: float, source: str) -> State:
+        return folded(1, [], happening(at, "interaction.started", source, source=source))
+
+    states = [heard(10, "a"), heard(20, "a"), heard(5, "b")]
     together = merged(states, RULES)
     assert {
         name: clock.latest - states[0].event_time for name, clock in together.sources.items()

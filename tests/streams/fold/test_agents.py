@@ -111,10 +111,3 @@ def test_what_is_settled_takes_no_earlier_change() -> None:
 def test_a_state_whose_end_was_lost_is_counted_up_to_a_week() -> None:
     told = timeline((0, "", "available"), (LONGEST_STATE_MS * 50, "", "offline"))
     assert told.stretches() == [(0, LONGEST_STATE_MS, "available")]
-
-
-def test_known_until_is_the_latest_change_even_when_all_are_settled() -> None:
-    told = timeline((10, "", "available"), (20, "", "offline"))
-    assert told.known_until == 20
-    told.settle(HOUR)
-    assert (told.known_until, told.changes) == (20, {})
