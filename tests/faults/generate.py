@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-import orjson
+import msgspec
 
 from schemas.topics import EVENTS_AGENT, EVENTS_CALL, EVENTS_CHAT
 from tests.integration.test_bad_input import BAD
@@ -134,7 +134,7 @@ def _record(event: _Told, number: int, partitions: int, skew_ms: int) -> Record:
     }
     key = event.subject.encode()
     partition = zlib.crc32(key) % partitions
-    value = orjson.dumps(document)
+    value = msgspec.json.encode(document)
     identity = (event.source, event_id)
     return Record(event.topic, partition, 0, key, value, event.subject, identity)
 
