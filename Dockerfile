@@ -18,6 +18,7 @@ COPY streams streams
 COPY sinks sinks
 COPY gateway gateway
 COPY dashboards dashboards
+COPY simulator simulator
 RUN pip wheel --no-index --no-deps --no-build-isolation --wheel-dir /wheels . \
     && python -m venv /opt/switchboard \
     && /opt/switchboard/bin/pip install --no-index --no-deps /wheels/*.whl
