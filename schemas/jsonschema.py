@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from schemas.authority import EVENT_MODELS
 from schemas.derived import LateNotice
 from schemas.queues import QueueSettings
-from schemas.rows import ROWS
+from schemas.tables import ROWS
 
 DIRECTORY: Final = Path(__file__).parent / "json"
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"

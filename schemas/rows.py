@@ -343,20 +343,3 @@ class QueueSettingRow(Row):
     timezone: Symbol
     version: U64
     is_deleted: U8
-
-
-ROWS: Final[tuple[type[Row], ...]] = (
-    EventRow,
-    InteractionRow,
-    CustomerInteractionRow,
-    KpiPaneRow,
-    AgentPaneRow,
-    DeadLetterRow,
-    LateEventRow,
-    WatermarkRow,
-    CheckpointRow,
-)
-"""What a flush writes, in the order in which it does: checkpoints last."""
-
-TABLES: Final[tuple[type[Row], ...]] = (*ROWS, TopicLogRow, QueueSettingRow)
-"""Every table with a row model."""

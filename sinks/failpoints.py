@@ -16,7 +16,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from schemas.rows import ROWS, CheckpointRow
+from schemas.rows import CheckpointRow
+from schemas.tables import ROWS
 
 VARIABLE: Final = "SWITCHBOARD_FAILPOINTS"
 

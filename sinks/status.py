@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from schemas.rows import TABLES
+from schemas.tables import TABLES
 from sinks.errors import StoreMisconfigured, StoreRefused
 from sinks.store import Store
 

@@ -14,7 +14,8 @@ from functools import partial
 from threading import Event
 from typing import Any, Final
 
-from schemas.rows import ROWS, CheckpointRow, DeadLetterRow, LateEventRow, Row
+from schemas.rows import CheckpointRow, DeadLetterRow, LateEventRow, Row
+from schemas.tables import ROWS
 from sinks.errors import StoreError, StoreMisconfigured, StoreRefused, StoreUnavailable
 from sinks.failpoints import failpoint
 from sinks.metrics import Metrics
@@ -91,7 +92,7 @@ class Writer:
         """Store a block. In this order:
 
         1. its dead letters and late events are announced;
-        2. the rows are stored, table by table in the order of `schemas.rows.ROWS`;
+        2. the rows are stored, table by table in the order of `schemas.tables.ROWS`;
         3. dead letters for rows that were refused are announced, then stored;
         4. the checkpoints are stored, one insert each.
 
@@ -102,7 +103,7 @@ class Writer:
         """
         if unknown := block.keys() - set(ROWS):
             tables = ", ".join(sorted(row_type.TABLE for row_type in unknown))
-            raise ValueError(f"a flush does not write {tables}: see schemas.rows.ROWS")
+            raise ValueError(f"a flush does not write {tables}: see schemas.tables.ROWS")
         started = time.monotonic()
         report = WriteReport()
         refused: list[RowTuple] = []

@@ -12,7 +12,7 @@ from schemas.decode import Event, decode
 from schemas.events import EVENT_DATA
 from schemas.jsonschema import check, main, schemas, write
 from schemas.queues import QueueSettings
-from schemas.rows import ROWS
+from schemas.tables import ROWS
 from tests.support.events import Document, documents, plain
 
 SCHEMAS = dict(schemas())

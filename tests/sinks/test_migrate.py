@@ -1,6 +1,7 @@
 import pytest
 
-from schemas.rows import TABLES, EventRow, QueueSettingRow, Row
+from schemas.rows import EventRow, QueueSettingRow, Row
+from schemas.tables import TABLES
 from sinks.migrate import (
     RETAINED_BY,
     Migration,
@@ -31,6 +32,13 @@ def setting(queue: str, target_ms: int = 20_000) -> QueueSettingRow:
 def targets(store: Store) -> dict[str, int]:
     rows = store.query("SELECT queue, target_ms FROM queue_settings FINAL")
     return {found["queue"]: found["target_ms"] for found in rows}
+
+
+def next_migration(name: str) -> Migration:
+    """A migration that follows those of the program, and makes a table of that name."""
+    number = len(packaged_migrations()) + 1
+    text = f"CREATE TABLE IF NOT EXISTS {name} (a UInt8) ORDER BY a;\n"
+    return Migration(number, f"{number:04d}_{name}", text)
 
 
 def engine_of(store: Store, table: str) -> str:
@@ -70,7 +78,7 @@ def test_a_row_is_replaced_by_key_and_version(store: Store, row_type: type[Row])
 def test_the_second_run_changes_nothing(empty_store: Store) -> None:
     arguments = {"retention_days": {"events": 30}, "queue_settings": [setting("")]}
     assert migrate(empty_store, **arguments) == [  # type: ignore[arg-type]
-        "migration 0001_tables",
+        *(f"migration {found.name}" for found in packaged_migrations()),
         "retention of events: 30 days",
         "settings of queue (default)",
     ]
@@ -80,10 +88,10 @@ def test_the_second_run_changes_nothing(empty_store: Store) -> None:
 
 def test_data_survives_a_new_migration(store: Store) -> None:
     store.insert(EventRow, [row(EventRow)])
-    second = Migration(2, "0002_more", "CREATE TABLE IF NOT EXISTS more (a UInt8) ORDER BY a;\n")
-    assert pending(store, [*packaged_migrations(), second]) == ["0002_more"]
-    changed = migrate(store, migrations=[*packaged_migrations(), second])
-    assert changed == ["migration 0002_more"]
+    later = next_migration("more")
+    assert pending(store, [*packaged_migrations(), later]) == [later.name]
+    changed = migrate(store, migrations=[*packaged_migrations(), later])
+    assert changed == [f"migration {later.name}"]
     assert store.query("SELECT event_id FROM events") == [{"event_id": "e-1"}]
 
 
@@ -104,9 +112,9 @@ def test_line_ends_of_the_checkout_are_not_an_edit(store: Store) -> None:
 
 
 def test_a_database_newer_than_the_program_is_left_alone(store: Store) -> None:
-    later = Migration(2, "0002_later", "CREATE TABLE IF NOT EXISTS later (a UInt8) ORDER BY a;")
+    later = next_migration("later")
     migrate(store, migrations=[*packaged_migrations(), later])
-    with pytest.raises(MigrationError, match=r"0002_later.*database is newer"):
+    with pytest.raises(MigrationError, match=rf"{later.name}.*database is newer"):
         migrate(store)
 
 
@@ -115,7 +123,7 @@ def test_a_migration_that_was_cut_off_is_finished_by_the_next_run(empty_store: S
     empty_store.create_database()
     for statement in render(first_half, None):
         empty_store.command(statement)
-    assert migrate(empty_store) == ["migration 0001_tables"]
+    assert migrate(empty_store) == [f"migration {found.name}" for found in packaged_migrations()]
 
 
 @pytest.mark.parametrize("migration", packaged_migrations(), ids=lambda found: found.name)
@@ -131,13 +139,18 @@ def test_every_statement_is_repeatable_and_parses(
         assert embedded_store.query(f"EXPLAIN AST {statement}")
 
 
+def name_of(statement: str) -> str:
+    return statement.partition("CREATE TABLE IF NOT EXISTS ")[2].split()[0]
+
+
 def test_a_cluster_gets_replicated_local_tables_behind_distributed_ones() -> None:
-    statements = render(packaged_migrations()[0].text, "main")
-    local = [text for text in statements if "Replicated" in text]
-    distributed = [text for text in statements if "Distributed('main'" in text]
-    assert len(local) == len(distributed) == len(TABLES)
-    assert len(statements) == 2 * len(TABLES)
-    for row_type, made, front in zip(TABLES, local, distributed, strict=True):
+    statements = [text for found in packaged_migrations() for text in render(found.text, "main")]
+    made_by = {name_of(text): text for text in statements if "Replicated" in text}
+    front_of = {name_of(text): text for text in statements if "Distributed('main'" in text}
+    assert made_by.keys() == {f"{row_type.TABLE}_local" for row_type in TABLES}
+    assert front_of.keys() == {row_type.TABLE for row_type in TABLES}
+    for row_type in TABLES:
+        made, front = made_by[f"{row_type.TABLE}_local"], front_of[row_type.TABLE]
         assert f"{row_type.TABLE}_local ON CLUSTER `main`" in made
         assert f" {row_type.TABLE} ON CLUSTER `main` AS {row_type.TABLE}_local" in front
         shard = front.rpartition("cityHash64(")[2].partition(")")[0].split(", ")

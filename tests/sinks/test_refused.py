@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.rows import ROWS, DeadLetterRow, Row
+from schemas.rows import DeadLetterRow, Row
+from schemas.tables import ROWS
 from sinks.refused import MAX_WORDS, dead_letter
 
 ANYTHING = st.one_of(

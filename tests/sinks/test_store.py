@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from schemas.rows import TABLES, EventRow, InteractionRow, KpiPaneRow, Row
+from schemas.rows import EventRow, InteractionRow, KpiPaneRow, Row
+from schemas.tables import TABLES
 from sinks.errors import StoreMisconfigured, StoreRefused, StoreUnavailable
 from sinks.migrate import migrate
 from sinks.store import EMBEDDED, Store, open_store

@@ -61,8 +61,10 @@ STATUS_OF_CODE |= {497: 403, 516: 403, 48: 501, 209: 503, 76: 503} | dict.fromke
 """HTTP status by ClickHouse code as the server has it; others are 500."""
 
 INSERT = re.compile(
-    rb"\s*INSERT\s+INTO\s+(?:TABLE\s+)?([`\w.]+).*?\bFORMAT\s+(\w+)\s*\n", re.IGNORECASE | re.DOTALL
+    rb"\s*INSERT\s+INTO\s+(?:TABLE\s+)?([`\w.]+).*?\bFORMAT\s+(\w+)[ \t]*\r?\n",
+    re.IGNORECASE | re.DOTALL,
 )
+"""Up to the first newline after the format: a block of ten columns begins with another."""
 INSERT_TABLE = re.compile(r"\s*INSERT\s+INTO\s+(?:TABLE\s+)?(?:`?\w+`?\.)?`?(\w+)`?", re.IGNORECASE)
 TRAILING_FORMAT = re.compile(r"\bFORMAT\s+(\w+)\s*;?\s*$", re.IGNORECASE)
 CODE = re.compile(r"Code: (\d+)")

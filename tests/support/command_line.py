@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from schemas.rows import TABLES
+from schemas.tables import TABLES
 from sinks.store import EMBEDDED, Store, open_store
 
 ROOT = Path(__file__).parents[2]

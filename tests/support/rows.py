@@ -2,6 +2,12 @@
 
 from typing import Any
 
+from schemas.identity_rows import (
+    IdentityEdgeRow,
+    IdentityLinkRow,
+    IdentityMapRow,
+    IdentityMemberRow,
+)
 from schemas.rows import (
     AgentPaneRow,
     CheckpointRow,
@@ -30,6 +36,10 @@ _NAMED: dict[type[Row], dict[str, Any]] = {
     EventRow: {"tenant": "t", "subject": "call-1", "event_id": "e-1", "topic": "events.call"},
     InteractionRow: {"tenant": "t", "interaction_id": "call-1", "channel": "call"},
     CustomerInteractionRow: {"tenant": "t", "customer_key": "c", "interaction_id": "call-1"},
+    IdentityLinkRow: {"tenant": "t", "customer_key": "c", "other_key": "d", "rule": "interaction"},
+    IdentityEdgeRow: {"tenant": "t", "customer_key": "c", "other_key": "d", "state": "applied"},
+    IdentityMapRow: {"tenant": "t", "customer_key": "d", "customer_id": "c"},
+    IdentityMemberRow: {"tenant": "t", "customer_id": "c", "customer_key": "d"},
     KpiPaneRow: {"tenant": "t", "queue": "support", "channel": "call"},
     AgentPaneRow: {"tenant": "t", "agent": "ada"},
     DeadLetterRow: {"topic": "events.call", "reason": "invalid_json"},

@@ -1,0 +1,44 @@
+"""Every table that has a row model, and the order in which a flush writes them. Pure."""
+
+from typing import Final
+
+from schemas.identity_rows import (
+    IdentityEdgeRow,
+    IdentityLinkRow,
+    IdentityMapRow,
+    IdentityMemberRow,
+)
+from schemas.rows import (
+    AgentPaneRow,
+    CheckpointRow,
+    CustomerInteractionRow,
+    DeadLetterRow,
+    EventRow,
+    InteractionRow,
+    KpiPaneRow,
+    LateEventRow,
+    QueueSettingRow,
+    Row,
+    TopicLogRow,
+    WatermarkRow,
+)
+
+ROWS: Final[tuple[type[Row], ...]] = (
+    EventRow,
+    InteractionRow,
+    CustomerInteractionRow,
+    IdentityLinkRow,
+    IdentityEdgeRow,
+    IdentityMemberRow,
+    IdentityMapRow,
+    KpiPaneRow,
+    AgentPaneRow,
+    DeadLetterRow,
+    LateEventRow,
+    WatermarkRow,
+    CheckpointRow,
+)
+"""What a flush writes, in the order in which it does: checkpoints last."""
+
+TABLES: Final[tuple[type[Row], ...]] = (*ROWS, TopicLogRow, QueueSettingRow)
+"""Every table with a row model."""
