@@ -10,10 +10,12 @@ from simulator.aftermath import help_themselves, use_selfservice
 from simulator.arrivals import HOUR_MS, moments
 from simulator.centre import Centre, Process
 from simulator.chats import chat
+from simulator.faults import deliveries
 from simulator.outbound import outbound
+from simulator.queue_log import lines
 from simulator.settings import OFFICE_HOURS, QueueModel, Simulation
 from simulator.staff import DAY_MS, Agent
-from simulator.telling import Told
+from simulator.telling import Encoded, Encoder, Told
 from simulator.threads import thread
 from simulator.truth import Person, Truth
 from simulator.voice import inbound
@@ -39,6 +41,19 @@ class Run:
     def truth(self) -> Truth:
         """What has happened so far."""
         return self.centre.truth
+
+    def deliveries(self, tenant: str = "default") -> Iterator[Encoded]:
+        """Everything that is told as it reaches the broker, faults included."""
+        encoder = Encoder(self.settings.start_at, self.centre.run, tenant)
+        return deliveries(self.events(), encoder, self.settings.faults, self.settings.seed)
+
+    def queue_log(self) -> Iterator[str]:
+        """The lines of Asterisk's queue_log instead, without their line feeds."""
+        queues_of = {
+            name: tuple(dict.fromkeys(queue for queue, _ in agent.lines))
+            for name, (agent, _) in self.centre.agents.items()
+        }
+        return lines(self.events(), int(self.settings.start_at.timestamp()), queues_of)
 
     def events(self) -> Iterator[Told]:
         """Everything that is told, in the order of its times."""

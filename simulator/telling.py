@@ -41,7 +41,6 @@ class Encoded(NamedTuple):
     topic: str
     subject: str
     value: bytes
-    source: str
 
 
 class Encoder:
@@ -50,7 +49,6 @@ class Encoder:
     def __init__(self, started_at: datetime, run: str, tenant: str = "default") -> None:
         self._started_at = started_at.astimezone(UTC)
         self._tenant = tenant
-        self._run = run
         self._sources = {topic: f"simulated/{run}/{s}" for topic, s in SOURCE_OF.items()}
 
     def encode(self, told: Told, skew_ms: int = 0) -> Encoded:
@@ -64,4 +62,8 @@ class Encoder:
             data=told.data,
             tenant=self._tenant,
         )
-        return Encoded(told.at, told.topic, told.subject, value, SOURCE_OF[told.topic])
+        return Encoded(told.at, told.topic, told.subject, value)
+
+    def source_of(self, topic: str) -> str:
+        """Which of the centre's systems tells what goes to `topic`."""
+        return SOURCE_OF[topic]

@@ -45,7 +45,8 @@ def _menu(centre: Centre, contact: Contact) -> Generator[Event, Any, bool]:
         "hung_up": calls.menu_hangup_share,
         "agent_requested": max(0.0, 1 - calls.contained_share - calls.menu_hangup_share),
     }
-    outcome = menu.outcome = dice.weighted(shares)
+    outcome = dice.weighted(shares)
+    menu.outcome = outcome
     menu.goal = outcome == "contained" and dice.chance(calls.goal_share)
     exited = IvrExited(
         outcome=outcome,

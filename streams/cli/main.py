@@ -21,6 +21,7 @@ COMMANDS: Final = (
     "interaction",
     "run",
     "ingest",
+    "simulate",
     "topics",
     "dead-letters",
     "migrate",
