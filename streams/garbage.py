@@ -3,11 +3,12 @@
 import gc
 from typing import Final
 
-YOUNG: Final = 100_000
-"""Allocations between looks at the youngest objects; Python's own 700 makes it walk the folds'
-state, which is large, lives long and holds no cycles, thousands of times a second."""
-MIDDLE: Final = 50
-OLD: Final = 1_000
+YOUNG: Final = 2_000_000
+"""Allocations between looks at the youngest objects. At Python's own 700 it walks the folds' state,
+which is large, lives long and holds no cycles, thousands of times a second; at this, the rows of a
+block, a few hundred thousand objects, are stored and gone before it looks at them."""
+MIDDLE: Final = 10
+OLD: Final = 100
 
 
 def tune_collector() -> None:

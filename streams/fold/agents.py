@@ -32,7 +32,9 @@ class AgentTimeline(msgspec.Struct, array_like=True):
     """What is known about one agent's states.
 
     `settled_at` and `scopes` (queue -> state) are the agent at the last settled change; `changes`
-    are those since, by key of their event. `sources` told them.
+    are those since, by key of their event, and `stretches` what they make, closed ones only and
+    zero ones left out. `sources` told them. `oldest_at`, `latest_at` and `latest_scopes` follow
+    from these: most changes come in order, and then cost no look at the others.
     """
 
     tenant: str
@@ -40,33 +42,70 @@ class AgentTimeline(msgspec.Struct, array_like=True):
     settled_at: int | None = None
     scopes: dict[str, str] = {}
     changes: dict[int, Change] = {}
+    stretches: list[Stretch] = []
     sources: list[str] = []
+    oldest_at: int = 0
+    latest_at: int | None = None
+    latest_scopes: dict[str, str] = {}
 
     def is_settled(self, at_ms: int) -> bool:
         """Whether a change at this time comes too late to take its place."""
         return self.settled_at is not None and at_ms <= self.settled_at
 
-    def stretches(self) -> list[Stretch]:
-        """The closed stretches since `settled_at`; zero ones left out."""
-        found: list[Stretch] = []
-        scopes = dict(self.scopes)
-        began = self.settled_at
-        for at, changes in _by_instant(self.changes.values()):
-            if began is not None:
-                found.append((began, min(at, began + LONGEST_STATE_MS), overall(scopes)))
-            began = at
-            _apply(scopes, changes)
-        return found
+    def take(self, change: Change) -> tuple[list[Stretch], list[Stretch]]:
+        """Take in a change that is not settled; the stretches that go with it and those that come.
+
+        The key of its event must not be among `changes`.
+        """
+        at, key, queue, state = change
+        self.oldest_at = min(self.oldest_at, at) if self.changes else at
+        self.changes[key] = change
+        latest_at = self.latest_at
+        if latest_at is not None and at <= latest_at:
+            before = self.stretches
+            self.stretches = self._made()
+            gone = [stretch for stretch in before if stretch not in self.stretches]
+            return gone, [stretch for stretch in self.stretches if stretch not in before]
+        come = []
+        if latest_at is not None:
+            come.append(_stretch(latest_at, at, self.latest_scopes))
+            self.stretches += come
+        _change(self.latest_scopes, queue, state)
+        self.latest_at = at
+        return [], come
 
     def settle(self, before_ms: int) -> None:
-        """Fold changes older than `before_ms` into the settled part."""
+        """Fold changes older than `before_ms` into the settled part, and forget their stretches."""
+        if not self.changes or self.oldest_at >= before_ms:
+            return
         for at, changes in _by_instant(self.changes.values()):
+            self.oldest_at = at
             if at >= before_ms:
                 break
             _apply(self.scopes, changes)
             self.settled_at = at
             for change in changes:
                 del self.changes[change[1]]
+        settled_at = self.settled_at
+        if settled_at is not None:
+            self.stretches = [stretch for stretch in self.stretches if stretch[0] >= settled_at]
+
+    def _made(self) -> list[Stretch]:
+        """The stretches that all changes make since `settled_at`."""
+        found: list[Stretch] = []
+        scopes = dict(self.scopes)
+        began = self.settled_at
+        for at, changes in _by_instant(self.changes.values()):
+            if began is not None:
+                found.append(_stretch(began, at, scopes))
+            began = at
+            _apply(scopes, changes)
+        self.latest_at, self.latest_scopes = began, scopes
+        return found
+
+
+def _stretch(began: int, at: int, scopes: dict[str, str]) -> Stretch:
+    return (began, min(at, began + LONGEST_STATE_MS), overall(scopes))
 
 
 def overall(scopes: dict[str, str]) -> str:

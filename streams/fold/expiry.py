@@ -1,11 +1,12 @@
 """What is to be let go at which minute of event time. Pure.
 
-One heap a clock: interactions go by the clock of their source, panes by that of their partition. An
-item may be expected again at another minute; it comes up once, at the earliest expected one.
+Interactions go by the clock of their source, panes by that of their partition. An item comes up at
+each minute at which it was expected: whoever lets it go asks whether it is still due, and expects
+it again where it is not.
 """
 
 import heapq
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item", bound=Hashable)
@@ -19,28 +20,24 @@ def minute_of(at_ms: int) -> int:
 
 
 class Expiry(Generic[Item]):
-    """Items by the minute at which each comes up."""
+    """Items of one clock by the minute at which each comes up."""
 
     def __init__(self) -> None:
-        self._heaps: dict[str, list[tuple[int, int, Item]]] = {}
-        self._expected: dict[Item, int] = {}
-        self._entries = 0
+        self._minutes: list[int] = []
+        self._items: dict[int, list[Item]] = {}
 
-    def expect(self, clock: str, item: Item, minute: int) -> None:
-        """Let `item` come up at `minute`, unless it is expected earlier already."""
-        expected = self._expected.get(item)
-        if expected is not None and expected <= minute:
-            return
-        self._expected[item] = minute
-        self._entries += 1
-        # The running number keeps the heap from comparing items of different shapes.
-        heapq.heappush(self._heaps.setdefault(clock, []), (minute, self._entries, item))
+    def expect(self, item: Item, minute: int) -> None:
+        """Let `item` come up at `minute`."""
+        together = self._items.get(minute)
+        if together is None:
+            heapq.heappush(self._minutes, minute)
+            self._items[minute] = [item]
+        else:
+            together.append(item)
 
-    def due(self, clock: str, minute: int) -> Iterator[Item]:
-        """Every item expected at `minute` of `clock` or before; each is expected no more."""
-        heap = self._heaps.get(clock)
-        while heap and heap[0][0] <= minute:
-            expected, _, item = heapq.heappop(heap)
-            if self._expected.get(item) == expected:
-                del self._expected[item]
-                yield item
+    def due(self, minute: int) -> list[Item]:
+        """Every item expected at `minute` or before, each as often as it was."""
+        found: list[Item] = []
+        while self._minutes and self._minutes[0] <= minute:
+            found += self._items.pop(heapq.heappop(self._minutes))
+        return found

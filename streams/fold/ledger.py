@@ -5,7 +5,7 @@ time is past it. Whatever comes later begins the pane anew, under another genera
 difference: partials of a pane add up.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 
 from streams.fold.expiry import Expiry, minute_of
 from streams.fold.panes import Contribution, Pane, PaneKey, empty_pane
@@ -19,10 +19,11 @@ class PaneLedger:
         self._panes = panes
         self._rules = rules
         self._changed: dict[PaneKey, Pane] = {}
+        # Every pane without references is in it at least once.
         self._expiry = Expiry[PaneKey]()
         for key, pane in panes.items():
             if not pane.references:
-                self._expiry.expect("", key, self._due(key))
+                self._expect(key)
 
     @property
     def changed(self) -> int:
@@ -35,7 +36,12 @@ class PaneLedger:
         return changed
 
     def exchange(
-        self, old: Iterable[Contribution], new: Iterable[Contribution], offset: int, *, held: bool
+        self,
+        old: Sequence[Contribution],
+        new: Sequence[Contribution],
+        offset: int,
+        *,
+        held: bool,
     ) -> None:
         """Take back what is only in `old` and add what is only in `new`, each as often as it is.
 
@@ -48,46 +54,51 @@ class PaneLedger:
             if contribution in gone:
                 gone.remove(contribution)
                 continue
-            pane = self._pane(contribution[0], offset)
+            key = contribution[0]
+            pane = self._pane(key, offset, held)
             pane.add(contribution, 1)
             pane.references += references
-            if not pane.references:
-                self._expiry.expect("", contribution[0], self._due(contribution[0]))
         for contribution in gone:
-            pane = self._pane(contribution[0], offset)
+            key = contribution[0]
+            pane = self._pane(key, offset, held)
             pane.add(contribution, -1)
-            self._release(contribution[0], pane, references)
+            if held:
+                self._release(key, pane)
 
     def release(self, contributions: Iterable[Contribution]) -> None:
         """These will not change any more: their interaction is let go."""
         for contribution in contributions:
             key = contribution[0]
-            self._release(key, self._panes[key], 1)
+            self._release(key, self._panes[key])
 
-    def let_go_due(self, minute: int) -> Iterator[tuple[PaneKey, Pane]]:
+    def let_go_due(self, minute: int) -> list[tuple[PaneKey, Pane]]:
         """Let panes go whose time has come; those that changed last are handed over."""
-        for key in self._expiry.due("", minute):
-            pane = self._panes[key]
-            if pane.references:
+        unwritten = []
+        for key in self._expiry.due(minute):
+            pane = self._panes.get(key)
+            if pane is None or pane.references:
                 continue
             del self._panes[key]
             if self._changed.pop(key, None) is not None:
-                yield key, pane
+                unwritten.append((key, pane))
+        return unwritten
 
-    def _pane(self, key: PaneKey, offset: int) -> Pane:
+    def _pane(self, key: PaneKey, offset: int, held: bool) -> Pane:
         """The pane, about to change."""
         pane = self._panes.get(key)
         if pane is None:
             pane = empty_pane(key, offset, self._rules)
             self._panes[key] = pane
+            if not held:
+                self._expect(key)
         self._changed[key] = pane
         return pane
 
-    def _release(self, key: PaneKey, pane: Pane, references: int) -> None:
-        pane.references -= references
+    def _release(self, key: PaneKey, pane: Pane) -> None:
+        pane.references -= 1
         if pane.references == 0:
-            self._expiry.expect("", key, self._due(key))
+            self._expect(key)
 
-    def _due(self, key: PaneKey) -> int:
-        """The minute of the partition's event time at which an unreferenced pane is let go."""
-        return minute_of(key[-1] * 1000 + self._rules.lateness_ms) + 1
+    def _expect(self, key: PaneKey) -> None:
+        """Let the pane come up once the partition's event time is past it."""
+        self._expiry.expect(key, minute_of(key[-1] * 1000 + self._rules.lateness_ms) + 1)

@@ -4,7 +4,7 @@ Rows are plain tuples in the column order of `schemas.rows`.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -12,7 +12,6 @@ from schemas.decode import Event
 from schemas.rows import Row
 from streams.fold.customers import customer_key, strongest
 from streams.fold.interaction import Interaction
-from streams.fold.legs import Leg
 from streams.fold.state import InteractionState
 
 RowTuple = tuple[Any, ...]
@@ -125,7 +124,13 @@ def interaction_row(
     state: InteractionState, known: Interaction, channel: str, place: Place, version: int
 ) -> RowTuple:
     """The row of an interaction as it is known now."""
-    legs = known.visits + [leg for leg in known.legs if not leg.queue]
+    visits = known.visits
+    wait_ms = talk_ms = hold_ms = wrapup_ms = 0
+    for leg in visits + [leg for leg in known.legs if not leg.queue]:
+        wait_ms += leg.wait_ms or 0
+        talk_ms += leg.talk_ms or 0
+        hold_ms += leg.hold_ms
+        wrapup_ms += leg.wrapup_ms or 0
     return (
         state.tenant,
         state.interaction_id,
@@ -148,47 +153,33 @@ def interaction_row(
         known.customer_name,
         list(known.identifiers),
         list(known.agents),
-        sum(leg.wait_ms or 0 for leg in legs),
-        sum(leg.talk_ms or 0 for leg in legs),
-        sum(leg.hold_ms for leg in legs),
-        sum(leg.wrapup_ms or 0 for leg in legs),
+        wait_ms,
+        talk_ms,
+        hold_ms,
+        wrapup_ms,
         len(known.misses),
         known.transfers,
         *known.messages,
         known.first_response_ms,
         known.disagreements,
         len(state.facts),
-        *_columns(known.visits),
+        [visit.queue for visit in visits],
+        [visit.entered_at for visit in visits],
+        [visit.exited_at for visit in visits],
+        [visit.concluded_at for visit in visits],
+        [visit.outcome or "open" for visit in visits],
+        [visit.agent for visit in visits],
+        [visit.wait_ms for visit in visits],
+        [visit.talk_ms for visit in visits],
+        [visit.hold_ms for visit in visits],
+        [visit.holds for visit in visits],
+        [visit.wrapup_ms for visit in visits],
+        [visit.ring_ms for visit in visits],
+        [visit.missed_rings for visit in visits],
+        [visit.transfer for visit in visits],
         place.log,
         place.partition,
         version,
-    )
-
-
-def _columns(visits: list[Leg]) -> Iterable[list[Any]]:
-    """The columns `visits_…`, in their order; an item a visit."""
-    if not visits:
-        return ([] for _ in range(14))
-    return map(list, zip(*map(_visit, visits), strict=True))
-
-
-def _visit(visit: Leg) -> RowTuple:
-    """What one visit adds to each of the columns."""
-    return (
-        visit.queue,
-        visit.entered_at,
-        visit.exited_at,
-        visit.concluded_at,
-        visit.outcome or "open",
-        visit.agent,
-        visit.wait_ms,
-        visit.talk_ms,
-        visit.hold_ms,
-        visit.holds,
-        visit.wrapup_ms,
-        visit.ring_ms,
-        visit.missed_rings,
-        visit.transfer,
     )
 
 

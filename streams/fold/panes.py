@@ -59,6 +59,8 @@ _EXIT_COUNT: Final = {
 }
 _WITHIN: Final = {"answered": 0, "abandoned": 1, "callback_accepted": 2}
 _ENDED_WITHIN: Final = 3
+_QUEUE_WIDTH: Final = len(QUEUE_COUNTS)
+_AGENT_WIDTH: Final = len(AGENT_COUNTS)
 
 # Column numbers, for the two functions that run at every event.
 _ENDED: Final = _Q["ended"]
@@ -89,43 +91,52 @@ _AGENT_WRAPUP_MS: Final = _A["wrapup_ms"]
 class Pane:
     """The current absolute value of one pane.
 
+    `counts` has the columns of `QUEUE_COUNTS` or `AGENT_COUNTS`; in a queue's, the waits within
+    each of `thresholds` follow, for one histogram after the other. `bins` are those of the sketch.
     `generation` tells it from an earlier one of the same key that was already let go; `references`
     counts the interactions that contribute to it: while there are any it can change, and stays.
     """
 
-    __slots__ = ("counts", "generation", "histograms", "references", "thresholds")
+    __slots__ = ("bins", "counts", "generation", "references", "thresholds")
 
-    def __init__(self, key: PaneKey, generation: int, thresholds: tuple[int, ...]) -> None:
-        of_queue = is_of_queue(key)
-        self.counts = [0] * len(QUEUE_COUNTS if of_queue else AGENT_COUNTS)
+    def __init__(self, generation: int, thresholds: tuple[int, ...], width: int) -> None:
+        self.counts: list[int] = [0] * width
+        self.bins: dict[int, int] = {}
         self.generation = generation
         self.references = 0
         self.thresholds = thresholds
-        self.histograms: list[dict[int, int]] = []
-        if of_queue:
-            self.histograms = [dict.fromkeys(thresholds, 0) for _ in range(_BINS)]
-            self.histograms.append({})
 
     def add(self, contribution: Contribution, sign: int) -> None:
         """Add the contribution (`sign` 1) or take it back (-1)."""
         counts = self.counts
-        pairs = iter(contribution[1])
-        for column, value in zip(pairs, pairs, strict=True):
-            counts[column] += sign * value
-        pairs = iter(contribution[2])
-        for which, wait_ms in zip(pairs, pairs, strict=True):
-            histogram = self.histograms[which]
-            if which == _BINS:
-                index = bin_of(wait_ms)
-                left = histogram.get(index, 0) + sign
-                if left:
-                    histogram[index] = left
-                else:
-                    del histogram[index]
-                continue
-            for threshold in self.thresholds:
-                if wait_ms <= threshold:
-                    histogram[threshold] += sign
+        vector = contribution[1]
+        for at in range(0, len(vector), 2):
+            counts[vector[at]] += sign * vector[at + 1]
+        waits = contribution[2]
+        for at in range(0, len(waits), 2):
+            self._add_wait(waits[at], waits[at + 1], sign)
+
+    def _add_wait(self, which: int, wait_ms: int, sign: int) -> None:
+        if which == _BINS:
+            index = bin_of(wait_ms)
+            left = self.bins.get(index, 0) + sign
+            if left:
+                self.bins[index] = left
+            else:
+                del self.bins[index]
+            return
+        thresholds = self.thresholds
+        column = _QUEUE_WIDTH + which * len(thresholds)
+        for threshold in thresholds:
+            if wait_ms <= threshold:
+                self.counts[column] += sign
+            column += 1
+
+    def within(self, which: int) -> dict[int, int]:
+        """By threshold, how many waits kept it; `which` numbers the histogram."""
+        thresholds = self.thresholds
+        begin = _QUEUE_WIDTH + which * len(thresholds)
+        return dict(zip(thresholds, self.counts[begin : begin + len(thresholds)], strict=True))
 
 
 def is_of_queue(key: PaneKey) -> bool:
@@ -135,7 +146,10 @@ def is_of_queue(key: PaneKey) -> bool:
 
 def empty_pane(key: PaneKey, generation: int, rules: FoldRules) -> Pane:
     """A pane to which nothing was added yet."""
-    return Pane(key, generation, rules.thresholds_of(key[1]) if is_of_queue(key) else ())
+    if not is_of_queue(key):
+        return Pane(generation, (), _AGENT_WIDTH)
+    thresholds = rules.thresholds_of(key[1])
+    return Pane(generation, thresholds, _QUEUE_WIDTH + _BINS * len(thresholds))
 
 
 def contributions_of(known: Interaction, tenant: str, channel: str) -> tuple[Contribution, ...]:
@@ -235,10 +249,20 @@ def state_contributions(
 
 def pane_row(key: PaneKey, pane: Pane, position: tuple[str, int], version: int) -> tuple[Any, ...]:
     """The row of a queue's pane or an agent's; `position` is (log, source partition)."""
-    head = (*key, *position, pane.generation, version, *pane.counts)
-    if not pane.histograms:
-        return head
-    return (*head, *(dict(h) for h in pane.histograms))
+    if not is_of_queue(key):
+        return (*key, *position, pane.generation, version, *pane.counts)
+    return (
+        *key,
+        *position,
+        pane.generation,
+        version,
+        *pane.counts[:_QUEUE_WIDTH],
+        pane.within(0),
+        pane.within(1),
+        pane.within(2),
+        pane.within(3),
+        pane.bins.copy(),
+    )
 
 
 def _pane(at_ms: int) -> int:

@@ -116,13 +116,14 @@ class PartitionFold:
         self._marked_at = self.state.next_offset
         self._changed: dict[Subject, Interaction] = {}
         self._panes = PaneLedger(self.state.panes, rules)
-        self._interaction_expiry = Expiry[Subject]()
+        # Each interaction is in that of its source, at the minute when it is due or before.
+        self._interaction_expiry: dict[str, Expiry[Subject]] = {}
         for subject, interaction in self.state.interactions.items():
             self._expect(subject, interaction)
         self._source_expiry = Expiry[str]()
         for source, clock in self.state.sources.items():
             if clock.heard_at != NEVER:
-                self._source_expiry.expect("", source, self._silent_at(clock))
+                self._source_expiry.expect(source, self._silent_at(clock))
 
     @property
     def next_offset(self) -> int:
@@ -182,6 +183,8 @@ class PartitionFold:
             row = (*self._place, state.event_time, lateness, state.produced_at, self.version)
             self._output.add(WatermarkRow, row)
         output, self._output = self._output, Output()
+        if stored := len(output.rows.get(EventRow, ())):
+            output.counts["event", "stored"] = stored
         return output
 
     def snapshot(self) -> bytes:
@@ -210,7 +213,6 @@ class PartitionFold:
         self._output.add(
             EventRow, event_row(self._place, record, event, happened_at, payload, self.version)
         )
-        self._output.counts["event", "stored"] += 1
         self._advance(event.source, at)
 
     def _apply_to_interaction(self, record: Record, event: Event, at: int) -> bool:
@@ -281,13 +283,10 @@ class PartitionFold:
         if key in timeline.changes:
             self._output.counts["repeated", ""] += 1
             return
-        timeline.changes[key] = (at, key, event.data.queue, event.data.state)
         agent.changed = self.version
         if event.source not in timeline.sources:
             timeline.sources.append(event.source)
-        stretches = timeline.stretches()
-        gone = [s for s in agent.contributed if s not in stretches]
-        come = [s for s in stretches if s not in agent.contributed]
+        gone, come = timeline.take((at, key, event.data.queue, event.data.state))
         self._panes.exchange(
             state_contributions(*subject, gone),
             state_contributions(*subject, come),
@@ -297,7 +296,6 @@ class PartitionFold:
         speaking = [s for s in timeline.sources if s == event.source or self._speaks(s)]
         crowded = len(timeline.changes) > MOST_CHANGES
         timeline.settle(_FOR_EVER if crowded else min(map(self._watermark, speaking)))
-        agent.contributed = timeline.stretches()
 
     def _speaks(self, source: str) -> bool:
         return self.state.sources[source].heard_at != NEVER
@@ -323,12 +321,11 @@ class PartitionFold:
         given_up = clock.heard_at == NEVER
         clock.heard_at = state.event_time
         if given_up:
-            self._source_expiry.expect("", source, self._silent_at(clock))
+            self._source_expiry.expect(source, self._silent_at(clock))
         if ticks:
-            for subject in self._interaction_expiry.due(source, minute_of(at)):
-                self._let_go(subject, minute_of(at))
+            self._let_go_due(source, minute_of(at))
         if partition_ticks:
-            for silent in self._source_expiry.due("", minute_of(at)):
+            for silent in self._source_expiry.due(minute_of(at)):
                 self._give_up(silent, minute_of(at))
             for key, pane in self._panes.let_go_due(minute_of(at)):
                 self._write_pane(key, pane)
@@ -346,21 +343,33 @@ class PartitionFold:
         clock = self.state.sources[source]
         due = self._silent_at(clock)
         if due > minute:
-            self._source_expiry.expect("", source, due)
+            self._source_expiry.expect(source, due)
             return
         clock.latest += self._rules.lateness_ms + 1
         clock.heard_at = NEVER
-        for subject in self._interaction_expiry.due(source, _FOR_EVER):
-            self._let_go(subject, _FOR_EVER)
+        self._let_go_due(source, _FOR_EVER)
 
     def _expect(self, subject: Subject, interaction: InteractionState) -> None:
-        self._interaction_expiry.expect(interaction.source, subject, interaction.due)
+        of_source = self._interaction_expiry.get(interaction.source)
+        if of_source is None:
+            of_source = self._interaction_expiry[interaction.source] = Expiry()
+        of_source.expect(subject, interaction.due)
 
-    def _let_go(self, subject: Subject, minute: int) -> None:
-        interaction = self.state.interactions[subject]
-        if interaction.due > minute:
-            self._expect(subject, interaction)
+    def _let_go_due(self, source: str, minute: int) -> None:
+        """Let interactions go whose time by the clock of their source has come."""
+        of_source = self._interaction_expiry.get(source)
+        if of_source is None:
             return
+        for subject in of_source.due(minute):
+            interaction = self.state.interactions.get(subject)
+            if interaction is None:
+                continue
+            if interaction.due > minute:
+                self._expect(subject, interaction)
+            else:
+                self._let_go(subject, interaction)
+
+    def _let_go(self, subject: Subject, interaction: InteractionState) -> None:
         known = self._changed.pop(subject, None)
         if known is not None:
             self._write_interaction(subject, known)

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from streams.fold.agents import AgentTimeline, Stretch
+from streams.fold.agents import AgentTimeline
 from streams.fold.expiry import minute_of
 from streams.fold.facts import Fact
 from streams.fold.panes import Contribution, Pane, PaneKey
@@ -56,10 +56,9 @@ class InteractionState(msgspec.Struct, array_like=True):
 
 
 class AgentState(msgspec.Struct, array_like=True):
-    """An agent's timeline with the stretches now contained in panes."""
+    """An agent's timeline, whose stretches are contained in panes."""
 
     timeline: AgentTimeline
-    contributed: list[Stretch] = []
     changed: int = 0
     """Version under which its latest change was taken in."""
 
@@ -104,7 +103,7 @@ class _SavedPane(msgspec.Struct, array_like=True):
     references: int
     thresholds: tuple[int, ...]
     counts: list[int]
-    histograms: list[dict[int, int]]
+    bins: dict[int, int]
 
 
 class _Saved(msgspec.Struct, array_like=True):
@@ -134,7 +133,7 @@ def snapshot(state: State) -> bytes:
         list(state.interactions.values()),
         list(state.agents.values()),
         [
-            _SavedPane(k, p.generation, p.references, p.thresholds, p.counts, p.histograms)
+            _SavedPane(k, p.generation, p.references, p.thresholds, p.counts, p.bins)
             for k, p in state.panes.items()
         ],
     )
@@ -172,10 +171,10 @@ def restore(saved: bytes, version: int = STATE_VERSION) -> State:
     for agent in loaded.agents:
         state.agents[agent.timeline.tenant, agent.timeline.agent] = agent
     for item in loaded.panes:
-        pane = Pane(item.key, item.generation, item.thresholds)
+        pane = Pane(item.generation, item.thresholds, 0)
         pane.references = item.references
         pane.counts = item.counts
-        pane.histograms = item.histograms
+        pane.bins = item.bins
         state.panes[item.key] = pane
     return state
 

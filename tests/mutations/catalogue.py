@@ -129,9 +129,9 @@ MUTATIONS: Final = (
     ),
     Mutation(
         "an agent's settled time is contributed again",
-        FOLD + "partition.py",
-        "        agent.contributed = timeline.stretches()\n",
-        "        agent.contributed = []\n",
+        FOLD + "agents.py",
+        "        return [], come\n",
+        "        return [], self.stretches\n",
         ORDER,
     ),
     Mutation(

@@ -92,7 +92,7 @@ def test_of_several_copies_the_one_that_changed_last_is_carried() -> None:
     went_on = folded(2, [first], change(50, "paused"), topic=agents)
     for states in ([copied, went_on], [went_on, copied]):
         (agent,) = merged(states, RULES).agents.values()
-        assert [state for _, _, state in agent.timeline.stretches()] == ["available", "paused"]
+        assert [state for _, _, state in agent.timeline.stretches] == ["available", "paused"]
 
 
 def test_an_open_copy_does_not_outlive_the_one_that_ended() -> None:

@@ -24,7 +24,7 @@ def test_only_what_differs_is_exchanged() -> None:
     assert set(ledger.take_changed()) == {OTHER}
     assert [panes[KEY].counts[0], panes[OTHER].counts[0]] == [1, 1]
     assert [panes[KEY].references, panes[OTHER].references] == [1, 1]
-    assert list(panes[OTHER].histograms[4].values()) == [1]
+    assert list(panes[OTHER].bins.values()) == [1]
 
 
 def test_equal_contributions_count_as_often_as_they_are_there() -> None:
@@ -40,7 +40,7 @@ def test_a_pane_stays_while_an_interaction_that_contributes_is_held() -> None:
     panes: dict[PaneKey, Pane] = {}
     ledger = PaneLedger(panes, RULES)
     ledger.exchange((), [offered()], 1, held=True)
-    assert list(ledger.let_go_due(DUE + 90)) == []
+    assert ledger.let_go_due(DUE + 90) == []
     ledger.release([offered()])
     assert [key for key, _ in ledger.let_go_due(DUE + 91)] == [KEY]
     assert panes == {}
@@ -50,27 +50,27 @@ def test_a_pane_goes_when_lateness_has_passed_it_and_not_before() -> None:
     panes: dict[PaneKey, Pane] = {}
     ledger = PaneLedger(panes, RULES)
     ledger.exchange((), [offered()], 1, held=False)
-    assert list(ledger.let_go_due(DUE - 1)) == []
+    assert ledger.let_go_due(DUE - 1) == []
     assert KEY in panes
-    assert len(list(ledger.let_go_due(DUE))) == 1
+    assert len(ledger.let_go_due(DUE)) == 1
 
 
 def test_a_pane_that_was_written_already_goes_silently() -> None:
     ledger = PaneLedger({}, RULES)
     ledger.exchange((), [offered()], 1, held=False)
     ledger.take_changed()
-    assert list(ledger.let_go_due(DUE)) == []
+    assert ledger.let_go_due(DUE) == []
 
 
 def test_what_comes_after_begins_the_pane_anew_with_the_difference() -> None:
     panes: dict[PaneKey, Pane] = {}
     ledger = PaneLedger(panes, RULES)
     ledger.exchange((), [offered()], 1, held=False)
-    list(ledger.let_go_due(DUE))
+    ledger.let_go_due(DUE)
     ledger.exchange([offered()], [offered(wait=70)], 8, held=False)
     pane = panes[KEY]
     assert (pane.generation, pane.counts[0]) == (8, 0)
-    assert sorted(pane.histograms[4].values()) == [-1, 1]
+    assert sorted(pane.bins.values()) == [-1, 1]
 
 
 def test_a_pane_that_went_back_to_zero_is_still_handed_over() -> None:
@@ -80,3 +80,14 @@ def test_a_pane_that_went_back_to_zero_is_still_handed_over() -> None:
     ledger.exchange([offered()], (), 2, held=True)
     assert ledger.changed == 1
     assert ledger.take_changed()[KEY].counts[0] == 0
+
+
+def test_a_pane_of_states_that_a_contact_held_too_goes_once_the_contact_has_gone() -> None:
+    panes: dict[PaneKey, Pane] = {}
+    ledger = PaneLedger(panes, RULES)
+    ledger.exchange((), [offered()], 1, held=False)
+    ledger.exchange((), [offered()], 2, held=True)
+    assert ledger.let_go_due(DUE) == []
+    ledger.release([offered()])
+    assert [key for key, _ in ledger.let_go_due(DUE + 1)] == [KEY]
+    assert panes == {}

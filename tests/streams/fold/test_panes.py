@@ -104,7 +104,7 @@ def filled(*waits: int) -> Any:
 
 
 def test_waits_are_counted_under_every_threshold_that_they_keep() -> None:
-    answered_within = filled(0, 5_000, 5_001, 20_000, 20_001).histograms[0]
+    answered_within = filled(0, 5_000, 5_001, 20_000, 20_001).within(0)
     assert answered_within == {5_000: 2, 20_000: 4}
 
 
@@ -117,7 +117,7 @@ def test_what_was_added_and_taken_back_leaves_no_trace(stays: list[int], goes: l
     for contribution in reversed(contributions):
         pane.add(contribution, 1)
     expected = filled(*stays)
-    assert (pane.counts, pane.histograms) == (expected.counts, expected.histograms)
+    assert (pane.counts, pane.bins) == (expected.counts, expected.bins)
 
 
 @given(contacts(0))
@@ -155,5 +155,5 @@ def test_a_queue_without_thresholds_has_panes_too() -> None:
     key: PaneKey = ("t", "bare", "call", "inbound", "offered", MONDAY_MS // 1000)
     pane = empty_pane(key, 0, RULES)
     pane.add((key, (0, 1), (0, 9_000, 4, 9_000)), 1)
-    assert pane.histograms[:4] == [{}, {}, {}, {}]
-    assert sum(pane.histograms[4].values()) == 1
+    assert [pane.within(which) for which in range(4)] == [{}, {}, {}, {}]
+    assert sum(pane.bins.values()) == 1
