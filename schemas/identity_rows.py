@@ -39,8 +39,8 @@ class IdentityEdgeRow(Row):
     Two rows an edge, one from either end. `reason` says why it is quarantined; `seen_at`, `rule`
     and `evidence` are those of its earliest evidence. Written by the resolver, as the next two are.
 
-    Their `version` measures the evidence that they were made of: it grows with whatever is learnt
-    about the customer and with nothing else, so rows of different partitions can be compared.
+    Their `version` is the epoch of the log of `identity.links`, and under it a clock that goes from
+    one partition of it to the other with the evidence: of two rows, the one that knows more wins.
     """
 
     TABLE = "identity_edges"
