@@ -1,32 +1,18 @@
-"""Identifiers of a customer: one text for each, and the key of the strongest. Pure."""
+"""The customer of an interaction: the strongest identifier it has shown, and its key. Pure.
+
+How identifiers are written is decided in `streams.identity.normalise`.
+"""
 
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 import xxhash
 
-STRENGTH: Final = ("customer_number", "email", "phone", "handle", "device", "other")
+from streams.identity.normalise import KINDS, REMEMBERED, kind_of
+
+STRENGTH: Final = KINDS
 """Kinds of identifier, the strongest first."""
-REMEMBERED: Final = 16_384
-"""Results kept: an identifier comes several times within a short while."""
-
-
-def identifier_texts(identifiers: Iterable[Any]) -> tuple[str, ...]:
-    """`kind:value` (`handle:network:value`), normalised so that equal identifiers read alike."""
-    return tuple(_text(i.kind, i.value, i.network) for i in identifiers)
-
-
-@lru_cache(maxsize=REMEMBERED)
-def _text(kind: str, value: str, network: str) -> str:
-    if kind == "phone":
-        digits = "".join(c for c in value if c.isdigit())
-        return f"phone:{'+' if value.lstrip().startswith('+') else ''}{digits or value.strip()}"
-    if kind == "email":
-        return f"email:{value.strip().casefold()}"
-    if kind == "handle":
-        return f"handle:{network.casefold()}:{value.strip().casefold()}"
-    return f"{kind}:{value.strip()}"
 
 
 def strongest(identifiers: Iterable[str]) -> str:
@@ -35,7 +21,7 @@ def strongest(identifiers: Iterable[str]) -> str:
 
 
 def _strength(text: str) -> tuple[int, str]:
-    return (STRENGTH.index(text.partition(":")[0]), text)
+    return (STRENGTH.index(kind_of(text)), text)
 
 
 @lru_cache(maxsize=REMEMBERED)

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import xxhash
 
-from streams.fold.customers import identifier_texts
+from streams.identity.normalise import identifier_texts
 
 Fact = tuple[int, int, int, int, str, str, int, Any]
 _Parts = tuple[int, int, str, str, int, Any]

@@ -121,9 +121,14 @@ def dead_letter_row(
 
 
 def interaction_row(
-    state: InteractionState, known: Interaction, channel: str, place: Place, version: int
+    state: InteractionState,
+    known: Interaction,
+    shown: tuple[str, ...],
+    channel: str,
+    place: Place,
+    version: int,
 ) -> RowTuple:
-    """The row of an interaction as it is known now."""
+    """The row of an interaction as it is known now; `shown` are its identifiers, normalised."""
     visits = known.visits
     wait_ms = talk_ms = hold_ms = wrapup_ms = 0
     for leg in visits + [leg for leg in known.legs if not leg.queue]:
@@ -149,9 +154,9 @@ def interaction_row(
         None if known.resolved is None else int(known.resolved),
         known.topic,
         known.linked_to,
-        customer_key(state.tenant, strongest(known.identifiers)),
+        customer_key(state.tenant, strongest(shown)),
         known.customer_name,
-        list(known.identifiers),
+        list(shown),
         list(known.agents),
         wait_ms,
         talk_ms,
@@ -184,15 +189,19 @@ def interaction_row(
 
 
 def customer_rows(
-    state: InteractionState, known: Interaction, channel: str, version: int
+    state: InteractionState,
+    known: Interaction,
+    shown: tuple[str, ...],
+    channel: str,
+    version: int,
 ) -> Iterator[RowTuple]:
     """The rows of `CustomerInteractionRow`: one for each identifier that was shown.
 
     All but the strongest are written as deleted, whether or not one of them ever was the strongest:
     which of them was so when a row was written is not the log's affair.
     """
-    best = strongest(known.identifiers)
-    for identifier in known.identifiers:
+    best = strongest(shown)
+    for identifier in shown:
         yield (
             state.tenant,
             customer_key(state.tenant, identifier),

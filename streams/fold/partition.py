@@ -17,6 +17,7 @@ import msgspec
 from schemas.cloudevents import is_binary
 from schemas.decode import Event, Rejected, decode
 from schemas.events import EVENT_DATA
+from schemas.identity_rows import IdentityLinkRow
 from schemas.rows import (
     VERSION_OFFSET_BITS,
     AgentPaneRow,
@@ -34,6 +35,7 @@ from streams.fold.expiry import Expiry, minute_of
 from streams.fold.facts import FACT_PARTS, fact_of, key_of
 from streams.fold.interaction import Interaction, interaction_of, told_more
 from streams.fold.ledger import PaneLedger
+from streams.fold.links import LINKING, event_links, interaction_links
 from streams.fold.output import (
     Output,
     Place,
@@ -206,6 +208,9 @@ class PartitionFold:
                 return
         elif event.type == "agent.state_changed":
             self._apply_to_agent(record, event, at)
+        elif event.type in LINKING:
+            for row in event_links(event, at, self._rules.identifiers, self._place, self.version):
+                self._output.add(IdentityLinkRow, row)
         payload = record.value or b""
         if record.headers and is_binary(record.headers):
             # Its attributes lay in headers: what is stored is the whole event.
@@ -379,10 +384,14 @@ class PartitionFold:
     def _write_interaction(self, subject: Subject, known: Interaction) -> None:
         state = self.state.interactions[subject]
         output, channel, version = self._output, self._channel, self.version
-        row = interaction_row(state, known, channel, self._place, version)
+        shown = self._rules.identifiers.of(state.tenant, known.identifiers)
+        row = interaction_row(state, known, shown, channel, self._place, version)
         output.add(InteractionRow, row)
-        for row in customer_rows(state, known, channel, version):
+        for row in customer_rows(state, known, shown, channel, version):
             output.add(CustomerInteractionRow, row)
+        whose = (state.tenant, state.interaction_id, shown, known.started_at)
+        for row in interaction_links(*whose, self._place, version):
+            output.add(IdentityLinkRow, row)
 
     def _write_pane(self, key: PaneKey, pane: Pane) -> None:
         table = KpiPaneRow if is_of_queue(key) else AgentPaneRow

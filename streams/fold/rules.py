@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from streams.identity.normalise import Identifiers
+
 DAY_MS = 86_400_000
 
 DEFAULT_HORIZONS_MS: Mapping[str, int] = {
@@ -21,7 +23,8 @@ class FoldRules:
     late. `horizons_ms`: by channel, how long an interaction may be silent before it is let go;
     one that has not ended is kept for `forget_open_ms` at least. `max_skew_ms`: how far ahead of
     the broker's time an event's own time is believed. `thresholds_ms`: by queue, the waits that are
-    counted (`""` holds the default for queues that are not named).
+    counted (`""` holds the default for queues that are not named). `identifiers`: how identifiers
+    are written.
     """
 
     lateness_ms: int = 3_600_000
@@ -31,6 +34,8 @@ class FoldRules:
     thresholds_ms: Mapping[str, tuple[int, ...]] = field(
         default_factory=lambda: {"": (5_000, 20_000)}
     )
+
+    identifiers: Identifiers = field(default_factory=Identifiers)
 
     def thresholds_of(self, queue: str) -> tuple[int, ...]:
         """The waits counted for `queue`, ascending."""

@@ -1,26 +1,9 @@
-"""Identifiers of customers: spelling, strength, keys."""
+"""The customer of an interaction: which identifier is the strongest, and its key."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.events import Identifier
-from streams.fold.customers import customer_key, identifier_texts, strongest
-
-
-@pytest.mark.parametrize(
-    ("identifier", "text"),
-    [
-        (Identifier(kind="phone", value="+1 (342) 555-0145"), "phone:+13425550145"),
-        (Identifier(kind="phone", value=" 020 7946 0042"), "phone:02079460042"),
-        (Identifier(kind="phone", value="anonymous"), "phone:anonymous"),
-        (Identifier(kind="email", value=" Ada@Example.ORG "), "email:ada@example.org"),
-        (Identifier(kind="handle", value="Ada", network="X"), "handle:x:ada"),
-        (Identifier(kind="customer_number", value=" K-1 "), "customer_number:K-1"),
-    ],
-)
-def test_equal_identifiers_read_alike(identifier: Identifier, text: str) -> None:
-    assert identifier_texts([identifier]) == (text,)
+from streams.fold.customers import customer_key, strongest
 
 
 def test_the_strongest_identifier_stands_for_the_customer() -> None:

@@ -356,7 +356,7 @@ def test_identifiers_of_beginning_and_queue_are_collected_in_order() -> None:
         return {"identifiers": [{"kind": "phone", "value": v} for v in values], "name": ""}
 
     known = told(
-        T(0, "interaction.started", customer=customer("+1 2")),
+        T(0, "interaction.started", customer=customer("+12")),
         T(5, "queue.entered", queue="IT", customer=customer("+12", "34")),
     )
     assert list(known.identifiers) == ["phone:+12", "phone:34"]
