@@ -5,7 +5,7 @@
 and are never rewritten; these tables bind keys to customers when they are read. Pure.
 """
 
-from schemas.rows import U8, U32, U64, Instant, MaybeInstant, Row, Str, Symbol
+from schemas.rows import U8, U32, U64, Bytes, Instant, MaybeInstant, Row, Str, Symbol
 
 
 class IdentityLinkRow(Row):
@@ -78,3 +78,12 @@ class IdentityMemberRow(Row):
     customer_id: Str
     customer_key: Str
     version: U64
+
+
+class IdentityMessage(Row):
+    """A record for `identity.links`: published with the block that it belongs to, in no table."""
+
+    TABLE = ""
+    KEY = ()
+    key: Bytes
+    value: Bytes

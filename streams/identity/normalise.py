@@ -7,6 +7,7 @@ kept in state; in the one way for all (`Identifiers.of`) it goes into rows, keys
 import hashlib
 import hmac
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
@@ -137,14 +138,14 @@ def _phone(value: str, region: str, shortest: int) -> str:
     international = value.startswith("+")
     if not digits.strip("0") or (len(digits) < shortest and not international):
         return ""
+    bare = f"+{digits}" if international else digits
     if international or region:
-        try:
-            number = phonenumbers.parse(value, region or None)
-        except phonenumbers.NumberParseException:
-            number = None
-        if number is not None and phonenumbers.is_possible_number(number):
-            return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-    return f"+{digits}" if international else digits
+        for form in (value, bare):
+            with suppress(phonenumbers.NumberParseException):
+                number = phonenumbers.parse(form, region or None)
+                if phonenumbers.is_possible_number(number):
+                    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return bare
 
 
 def _email(value: str) -> str:

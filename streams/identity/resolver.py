@@ -16,7 +16,7 @@ versions. A root that takes edges over goes beyond the version of the one that h
 anew all that one may have said: so what the last root says holds, whoever is written last.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -60,6 +60,10 @@ class Nodes:
         """What these identifiers say to others, since the last call."""
         said, self._said = self._said, []
         return said
+
+    def put_back(self, messages: Iterable[Message]) -> None:
+        """Say these first, when messages are taken again."""
+        self._said[:0] = messages
 
     def take_resolved(self) -> Iterator[tuple[Root, Resolution]]:
         """What became of those who are concerned by what was heard since the last call."""

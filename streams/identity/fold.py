@@ -1,0 +1,134 @@
+"""The fold of one partition of `identity.links`: messages in, nodes forward, rows and messages out.
+
+It keeps the contract of `streams.fold.partition.PartitionFold`: what it knows after record n
+depends on the log alone. Pure. What its nodes say to others is published before any checkpoint
+vouches for it: at once by whoever calls `take_messages`, or with the rows that `drain` gives.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from schemas.identity_rows import (
+    IdentityEdgeRow,
+    IdentityMapRow,
+    IdentityMemberRow,
+    IdentityMessage,
+)
+from schemas.rows import VERSION_OFFSET_BITS, DeadLetterRow
+from streams.fold.output import Output, Place, Record, RowTuple, dead_letter_row
+from streams.fold.partition import OffsetGap
+from streams.identity import state
+from streams.identity.edges import Edge
+from streams.identity.guards import Limits, Verdict
+from streams.identity.messages import Message, Unreadable, read, rendered
+from streams.identity.resolver import Nodes
+from streams.identity.roots import Root
+
+REASON: Final = "invalid_message"
+
+
+class LinksFold:
+    """Nodes and pending rows of one partition of `identity.links`.
+
+    Args:
+        topic: the topic.
+        partition: number of the partition.
+        log: identity of this incarnation of the topic, `epoch` its number in their order (from 1).
+        limits: what one customer may have.
+        saved: state and its version, as a checkpoint held them; None for a first beginning.
+    """
+
+    state_version: Final = state.STATE_VERSION
+
+    def __init__(
+        self,
+        topic: str,
+        partition: int,
+        log: str,
+        epoch: int,
+        limits: Limits,
+        saved: tuple[bytes, int] | None = None,
+    ) -> None:
+        self.log = log
+        self.next_offset = 0
+        """The offset of the record that is due."""
+        self.nodes = Nodes(limits)
+        if saved is not None:
+            self.nodes, self.next_offset = state.restore(*saved, limits)
+        self._place = Place(topic, partition, log)
+        self._version_base = epoch << VERSION_OFFSET_BITS
+        self._output = Output()
+
+    @property
+    def pending(self) -> int:
+        """How many rows `drain` would give, about."""
+        return self.nodes.pending
+
+    def skip_to(self, offset: int) -> None:
+        """Go on at `offset`, because the broker does not have the records before it any more."""
+        self.next_offset = max(self.next_offset, offset)
+
+    def apply(self, records: Sequence[Record], *, gap_is_the_logs: bool = False) -> None:
+        """Apply consecutive records; those below the next offset were applied and are skipped.
+
+        Raises:
+            OffsetGap: a record lies beyond the next offset. Those before it are applied.
+        """
+        for record in records:
+            if record.offset != self.next_offset:
+                if record.offset < self.next_offset:
+                    continue
+                if not gap_is_the_logs:
+                    raise OffsetGap(self.next_offset, record.offset)
+            self.next_offset = record.offset + 1
+            try:
+                self.nodes.hear(read(record.value))
+            except Unreadable as error:
+                self._refuse(record, str(error))
+
+    def hear(self, messages: Iterable[Message]) -> None:
+        """Take in what is known before the first record: links that are stored."""
+        for message in messages:
+            self.nodes.hear(message)
+
+    def take_messages(self) -> list[Message]:
+        """What is to be published, since the last call or `drain`."""
+        return self.nodes.take_messages()
+
+    def put_back(self, messages: Iterable[Message]) -> None:
+        """These could not be published: `drain` gives them."""
+        self.nodes.put_back(messages)
+
+    def drain(self) -> Output:
+        """The rows that changed since the last call, and what is to be published before them."""
+        output, self._output = self._output, Output()
+        for message in self.nodes.take_messages():
+            output.add(IdentityMessage, tuple(rendered(message)))
+        for root, (customers, verdicts) in self.nodes.take_resolved():
+            version = self._version_base + root.version
+            for key, customer in customers.items():
+                own = int(key == customer)
+                output.add(IdentityMemberRow, (root.tenant, customer, key, version))
+                output.add(IdentityMapRow, (root.tenant, key, customer, version, own))
+            for pair, verdict in verdicts.items():
+                for row in _edge_rows(root, root.edges[pair], verdict, version):
+                    output.add(IdentityEdgeRow, row)
+        return output
+
+    def snapshot(self) -> bytes:
+        """The state, serialised; rows and messages must have been drained and stored before."""
+        return state.snapshot(self.nodes, self.next_offset)
+
+    def _refuse(self, record: Record, message: str) -> None:
+        self._output.counts["event", "dead_letter"] += 1
+        self._output.counts["dead_letter", REASON] += 1
+        version = self._version_base + self.next_offset
+        row = dead_letter_row(self._place, record, REASON, "", message, version)
+        self._output.add(DeadLetterRow, row)
+
+
+def _edge_rows(root: Root, edge: Edge, verdict: Verdict, version: int) -> tuple[RowTuple, RowTuple]:
+    """The rows of an edge, one from either end."""
+    what = (verdict.state, verdict.reason, edge.seen_at, edge.rule, edge.evidence)
+    rest = (*what, edge.unlinked_at or None, version)
+    return (root.tenant, edge.a, edge.b, *rest), (root.tenant, edge.b, edge.a, *rest)
