@@ -2,7 +2,13 @@
 
 from typing import Final, Literal
 
-from schemas.events import CustomerIdentified, CustomerLifecycle, SelfserviceUsed, SurveySubmitted
+from schemas.events import (
+    CustomerIdentified,
+    CustomerLifecycle,
+    CustomerLinked,
+    SelfserviceUsed,
+    SurveySubmitted,
+)
 from schemas.topics import EVENTS_CUSTOMER
 from simulator.centre import Centre, Process
 from simulator.people import identifier, subject_of
@@ -15,6 +21,8 @@ RESPONSE_SHARE: Final = 0.4
 """Of the customers who are asked, those who answer."""
 SURFACES: Final = ("knowledge_base", "faq", "portal", "video", "forum", "feedback")
 CHURN_REASONS: Final = ("price", "service", "competitor", "moved")
+LINKED_BY_HAND_SHARE: Final = 0.3
+MISTAKEN_SHARE: Final = 0.2
 Outcome = Literal["solved", "escalated", "left"]
 
 
@@ -86,7 +94,7 @@ def help_themselves(centre: Centre, person: Person, after_ms: int = 0) -> Proces
     after, dice = centre.settings.after, centre.dice_of("selfservice")
     yield centre.env.timeout(after_ms)
     if dice.chance(0.3):
-        identify(centre, person)
+        centre.start(identify(centre, person))
         yield centre.env.timeout(dice.within(1, 20))
     left: dict[Outcome, float] = {
         "solved": after.deflected_share,
@@ -116,7 +124,23 @@ def use_selfservice(centre: Centre, person: Person, surface: str, outcome: Outco
     centre.tell(EVENTS_CUSTOMER, "selfservice.used", subject_of(number), told)
 
 
-def identify(centre: Centre, person: Person) -> None:
-    """The customer logs in somewhere: their identifiers are known to be one person's."""
+def identify(centre: Centre, person: Person) -> Process:
+    """The customer logs in somewhere: their identifiers are known to be one person's.
+
+    Sometimes an employee links two identifiers by hand, now and then those of two persons, which is
+    noticed and undone.
+    """
+    dice = centre.dice_of("identities")
+    number = person.identifiers[3]
     told = CustomerIdentified(identifiers=tuple(identifier(item) for item in person.identifiers))
-    centre.tell(EVENTS_CUSTOMER, "customer.identified", subject_of(person.identifiers[3]), told)
+    centre.tell(EVENTS_CUSTOMER, "customer.identified", subject_of(number), told)
+    if not dice.chance(LINKED_BY_HAND_SHARE):
+        return
+    yield centre.env.timeout(dice.within(60, 1800))
+    mistaken = dice.chance(MISTAKEN_SHARE)
+    whose = centre.population.somebody() if mistaken else person
+    link = CustomerLinked(a=identifier(number), b=identifier(whose.identifiers[1]), rule="manual")
+    centre.tell(EVENTS_CUSTOMER, "customer.linked", subject_of(number), link)
+    if whose is not person:
+        yield centre.env.timeout(dice.within(300, 7200))
+        centre.tell(EVENTS_CUSTOMER, "customer.unlinked", subject_of(number), link)

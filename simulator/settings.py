@@ -130,6 +130,8 @@ class CallModel(Section):
     callback_accepted_share: Share = 0.35
     callback_reached_share: Share = 0.7
     recording_share: Share = 0.5
+    payment_share: Share = 0.1
+    """Of recorded calls, those in which the recording is paused for a payment."""
     quality_share: Share = 0.6
     outbound_reached_share: Share = 0.55
 

@@ -8,7 +8,7 @@ from simpy import Event
 from schemas.events import Callback, IvrEntered, IvrExited, Party, Recording
 from simulator import aftermath
 from simulator.centre import Centre, Process
-from simulator.conversation import finish, measure, speak
+from simulator.conversation import finish, measure, speak, talk
 from simulator.outbound import call_back
 from simulator.queueing import Limits, connect, wait_for_agent, wrap_up
 from simulator.settings import QueueModel
@@ -135,10 +135,15 @@ def _conversation(
     """One agent and whom they pass it on to; the queue it goes to next, if it goes on."""
     calls, dice = centre.settings.calls, centre.dice_of("work")
     recorded = dice.chance(calls.recording_share)
+    reference = f"recordings/{contact.interaction}/{len(contact.legs)}"
     if recorded:
-        reference = f"recordings/{contact.interaction}/{len(contact.legs)}"
         centre.say(contact, "recording.started", Recording(reference=reference))
     yield from speak(centre, contact, leg, queue.talk_seconds)
+    if recorded and dice.chance(calls.payment_share):
+        # A card number is said, and must not be heard again.
+        centre.say(contact, "recording.paused", Recording(reference=reference))
+        yield from talk(centre, leg, dice.around(25))
+        centre.say(contact, "recording.resumed", Recording(reference=reference))
     passed_on: Agent | None = None
     next_queue: QueueModel | None = None
     may_pass = len(contact.legs) < MOST_TRANSFERS
@@ -155,7 +160,7 @@ def _conversation(
             yield from speak(centre, contact, leg, queue.talk_seconds / 4)
         finish(centre, contact, leg)
     if recorded:
-        centre.say(contact, "recording.stopped", Recording())
+        centre.say(contact, "recording.stopped", Recording(reference=reference))
     measure(centre, contact, leg)
     wrap_up(centre, contact, leg, agent, queue.wrapup_seconds)
     if passed_on is not None:
