@@ -238,16 +238,19 @@ async def _publish(run: Run, settings: Settings, pace: _Pace) -> None:
 
 
 def _batches(events: Iterable[Encoded], pace: _Pace) -> Iterator[list[Encoded] | float]:
-    """What is due, in batches, and between them for how many seconds nothing is."""
+    """What is due, in batches, and between them for how many seconds to wait.
+
+    At least a tick: what falls due meanwhile goes together.
+    """
     batch: list[Encoded] = []
     for event in events:
         wait = pace.due_in(event.due_at)
-        if len(batch) >= RECORDS_AT_ONCE or (wait > TICK_SECONDS and batch):
+        if batch and (wait > 0 or len(batch) >= RECORDS_AT_ONCE):
             yield batch
             batch = []
             wait = pace.due_in(event.due_at)
         if wait > 0:
-            yield wait
+            yield max(wait, TICK_SECONDS)
         batch.append(event)
     if batch:
         yield batch
