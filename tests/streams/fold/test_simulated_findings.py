@@ -1,0 +1,42 @@
+"""Where the fold differs from the simulated truth (`simulator.truth`): one short example each.
+
+Strict: a test that passes is a difference that is gone, and loses its mark.
+"""
+
+import pytest
+
+from tests.support.fold import happening, told
+
+ANSWERED = (
+    happening(0, "interaction.started"),
+    happening(0, "queue.entered", queue="help"),
+    happening(5, "agent.connected", agent="ada", queue="help"),
+)
+
+
+@pytest.mark.xfail(strict=True, reason="the time in which it rang elsewhere is counted as talk")
+def test_a_call_that_came_back_was_not_talked_about_while_it_rang_at_somebody_else() -> None:
+    known = told(
+        *ANSWERED,
+        happening(65, "transfer.started", kind="blind", target="bob", agent="ada"),
+        happening(80, "agent.missed", agent="bob", ring_seconds=15.0),
+        happening(80, "transfer.completed", kind="recall", target="bob", agent="ada"),
+        happening(110, "interaction.ended", by="customer", agent="ada"),
+    )
+    (leg,) = known.legs
+    assert leg.talk_ms == 90_000
+
+
+@pytest.mark.xfail(strict=True, reason="the connection ends the hold, which is then added again")
+def test_a_measured_hold_that_ends_as_the_next_agent_is_connected_counts_once() -> None:
+    known = told(
+        *ANSWERED,
+        happening(60, "hold.started", agent="ada"),
+        happening(60, "transfer.started", kind="consult", target="bob", agent="ada"),
+        happening(70, "hold.ended", agent="ada", hold_seconds=10.0),
+        happening(70, "transfer.completed", kind="consult", target="bob", agent="ada"),
+        happening(70, "agent.connected", agent="bob"),
+        happening(90, "interaction.ended", by="customer", agent="bob"),
+    )
+    leg = known.legs[0]
+    assert (leg.hold_ms, leg.holds, leg.talk_ms) == (10_000, 1, 55_000)
