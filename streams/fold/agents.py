@@ -16,19 +16,20 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Final
 
-import msgspec
-
 Change = tuple[int, int, str, str]
 """at_ms, key, queue, state"""
 Stretch = tuple[int, int, str]
 """from_ms, to_ms, state"""
+
+SavedTimeline = tuple[str, str, int | None, dict[str, str], list[Change], list[str]]
+"""tenant, agent, settled_at, scopes, changes, sources"""
 
 _COURSE: Final = ("on_contact", "wrapup", "available", "paused", "offline")
 LONGEST_STATE_MS: Final = 7 * 86_400_000
 """A state that lasts longer without a word is counted up to here: the word was lost."""
 
 
-class AgentTimeline(msgspec.Struct, array_like=True):
+class AgentTimeline:
     """What is known about one agent's states.
 
     `settled_at` and `scopes` (queue -> state) are the agent at the last settled change; `changes`
@@ -37,16 +38,30 @@ class AgentTimeline(msgspec.Struct, array_like=True):
     from these: most changes come in order, and then cost no look at the others.
     """
 
-    tenant: str
-    agent: str
-    settled_at: int | None = None
-    scopes: dict[str, str] = {}
-    changes: dict[int, Change] = {}
-    stretches: list[Stretch] = []
-    sources: list[str] = []
-    oldest_at: int = 0
-    latest_at: int | None = None
-    latest_scopes: dict[str, str] = {}
+    __slots__ = (
+        "agent",
+        "changes",
+        "latest_at",
+        "latest_scopes",
+        "oldest_at",
+        "scopes",
+        "settled_at",
+        "sources",
+        "stretches",
+        "tenant",
+    )
+
+    def __init__(self, tenant: str, agent: str) -> None:
+        self.tenant = tenant
+        self.agent = agent
+        self.settled_at: int | None = None
+        self.scopes: dict[str, str] = {}
+        self.changes: dict[int, Change] = {}
+        self.stretches: list[Stretch] = []
+        self.sources: list[str] = []
+        self.oldest_at = 0
+        self.latest_at: int | None = None
+        self.latest_scopes: dict[str, str] = {}
 
     def is_settled(self, at_ms: int) -> bool:
         """Whether a change at this time comes too late to take its place."""
@@ -90,6 +105,11 @@ class AgentTimeline(msgspec.Struct, array_like=True):
         if settled_at is not None:
             self.stretches = [stretch for stretch in self.stretches if stretch[0] >= settled_at]
 
+    def save(self) -> SavedTimeline:
+        """What `restored` makes the timeline of again."""
+        changes = list(self.changes.values())
+        return (self.tenant, self.agent, self.settled_at, self.scopes, changes, self.sources)
+
     def _made(self) -> list[Stretch]:
         """The stretches that all changes make since `settled_at`."""
         found: list[Stretch] = []
@@ -102,6 +122,18 @@ class AgentTimeline(msgspec.Struct, array_like=True):
             _apply(scopes, changes)
         self.latest_at, self.latest_scopes = began, scopes
         return found
+
+
+def restored(saved: SavedTimeline) -> AgentTimeline:
+    """The timeline that was saved."""
+    tenant, agent, settled_at, scopes, changes, sources = saved
+    timeline = AgentTimeline(tenant, agent)
+    timeline.settled_at = timeline.latest_at = settled_at
+    timeline.scopes, timeline.latest_scopes = scopes, dict(scopes)
+    timeline.sources = sources
+    for change in changes:
+        timeline.take(change)
+    return timeline
 
 
 def _stretch(began: int, at: int, scopes: dict[str, str]) -> Stretch:

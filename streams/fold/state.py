@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from streams.fold.agents import AgentTimeline
+from streams.fold.agents import AgentTimeline, SavedTimeline, restored
 from streams.fold.expiry import minute_of
 from streams.fold.facts import Fact
 from streams.fold.panes import Contribution, Pane, PaneKey
@@ -31,23 +31,42 @@ class StateUnreadable(Exception):
     """A saved state that cannot be restored: damaged, or of a version that is not known here."""
 
 
-class InteractionState(msgspec.Struct, array_like=True):
+class InteractionState:
     """Everything the fold keeps of one interaction.
 
     `source` is the source of its first event: its clock decides when the interaction is let go.
-    `contributions` are those now contained in panes.
+    `contributions` are those now contained in panes. `expires_at` is the event time (milliseconds)
+    of its source at which it may be let go, `changed` the version under which its latest fact was
+    taken in.
     """
 
-    tenant: str
-    interaction_id: str
-    source: str
-    opened_at: int
-    facts: dict[int, Fact]
-    contributions: tuple[Contribution, ...] = ()
-    expires_at: int = 0
-    """Event time (milliseconds) of its source at which it may be let go."""
-    changed: int = 0
-    """Version under which its latest fact was taken in."""
+    __slots__ = (
+        "changed",
+        "contributions",
+        "expires_at",
+        "facts",
+        "interaction_id",
+        "opened_at",
+        "source",
+        "tenant",
+    )
+
+    def __init__(
+        self,
+        tenant: str,
+        interaction_id: str,
+        source: str,
+        opened_at: int,
+        facts: dict[int, Fact],
+    ) -> None:
+        self.tenant = tenant
+        self.interaction_id = interaction_id
+        self.source = source
+        self.opened_at = opened_at
+        self.facts = facts
+        self.contributions: tuple[Contribution, ...] = ()
+        self.expires_at = 0
+        self.changed = 0
 
     @property
     def due(self) -> int:
@@ -55,23 +74,31 @@ class InteractionState(msgspec.Struct, array_like=True):
         return minute_of(self.expires_at) + 1
 
 
-class AgentState(msgspec.Struct, array_like=True):
-    """An agent's timeline, whose stretches are contained in panes."""
+class AgentState:
+    """An agent's timeline, whose stretches are contained in panes.
 
-    timeline: AgentTimeline
-    changed: int = 0
-    """Version under which its latest change was taken in."""
+    `changed` is the version under which its latest change was taken in.
+    """
+
+    __slots__ = ("changed", "timeline")
+
+    def __init__(self, timeline: AgentTimeline, changed: int = 0) -> None:
+        self.timeline = timeline
+        self.changed = changed
 
 
-class SourceClock(msgspec.Struct, array_like=True):
+class SourceClock:
     """How far one source's event time has come.
 
     `latest` is the greatest event time seen of it; `heard_at` the partition's event time when it
     last spoke, or `NEVER` once it has been silent for so long that it was given up.
     """
 
-    latest: int = NEVER
-    heard_at: int = NEVER
+    __slots__ = ("heard_at", "latest")
+
+    def __init__(self, latest: int = NEVER, heard_at: int = NEVER) -> None:
+        self.latest = latest
+        self.heard_at = heard_at
 
 
 class State:
@@ -97,23 +124,24 @@ class State:
         self.panes: dict[PaneKey, Pane] = {}
 
 
-class _SavedPane(msgspec.Struct, array_like=True):
-    key: tuple[Any, ...]
-    generation: int
-    references: int
-    thresholds: tuple[int, ...]
-    counts: list[int]
-    bins: dict[int, int]
-
-
-class _Saved(msgspec.Struct, array_like=True):
-    next_offset: int
-    event_time: int
-    produced_at: int
-    sources: dict[str, SourceClock]
-    interactions: list[InteractionState]
-    agents: list[AgentState]
-    panes: list[_SavedPane]
+# Saved as tuples: compiled (deploy/compile_fold.py), a msgspec structure would be saved otherwise.
+_SavedInteraction = tuple[
+    str, str, str, int, list[tuple[Any, ...]], list[tuple[Any, ...]], int, int
+]
+"""tenant, interaction, source, opened_at, facts, contributions, expires_at, changed"""
+_SavedPane = tuple[tuple[Any, ...], int, int, tuple[int, ...], list[int], dict[int, int]]
+"""key, generation, references, thresholds, counts, bins"""
+_Saved = tuple[
+    int,
+    int,
+    int,
+    dict[str, tuple[int, int]],
+    list[_SavedInteraction],
+    list[tuple[SavedTimeline, int]],
+    list[_SavedPane],
+]
+"""next_offset, event_time, produced_at, sources (latest, heard_at), interactions, agents (timeline,
+changed), panes"""
 
 
 _encoder: Final = msgspec.msgpack.Encoder()
@@ -125,15 +153,27 @@ _UPGRADES: Final[dict[int, Callable[[bytes], bytes]]] = {}
 
 def snapshot(state: State) -> bytes:
     """The state as bytes. Equal states give equal bytes."""
-    saved = _Saved(
+    saved = (
         state.next_offset,
         state.event_time,
         state.produced_at,
-        state.sources,
-        list(state.interactions.values()),
-        list(state.agents.values()),
+        {name: (clock.latest, clock.heard_at) for name, clock in state.sources.items()},
         [
-            _SavedPane(k, p.generation, p.references, p.thresholds, p.counts, p.bins)
+            (
+                i.tenant,
+                i.interaction_id,
+                i.source,
+                i.opened_at,
+                list(i.facts.values()),
+                i.contributions,
+                i.expires_at,
+                i.changed,
+            )
+            for i in state.interactions.values()
+        ],
+        [(a.timeline.save(), a.changed) for a in state.agents.values()],
+        [
+            (k, p.generation, p.references, p.thresholds, p.counts, p.bins)
             for k, p in state.panes.items()
         ],
     )
@@ -159,23 +199,25 @@ def restore(saved: bytes, version: int = STATE_VERSION) -> State:
     except (msgspec.DecodeError, msgspec.ValidationError) as damage:
         raise StateUnreadable(f"state is damaged: {damage}") from damage
     state = State()
-    state.next_offset = loaded.next_offset
-    state.event_time = loaded.event_time
-    state.produced_at = loaded.produced_at
-    state.sources = loaded.sources
-    for interaction in loaded.interactions:
-        for key, fact in interaction.facts.items():
-            interaction.facts[key] = (*fact[:7], _frozen(fact[7]))
-        interaction.contributions = _frozen(interaction.contributions)
-        state.interactions[interaction.tenant, interaction.interaction_id] = interaction
-    for agent in loaded.agents:
+    state.next_offset, state.event_time, state.produced_at = loaded[:3]
+    sources, interactions, agents, panes = loaded[3:]
+    for source, (latest, heard_at) in sources.items():
+        state.sources[source] = SourceClock(latest, heard_at)
+    for tenant, interaction_id, source, opened_at, facts, contributions, *rest in interactions:
+        by_key: dict[int, Any] = {fact[2]: (*fact[:7], _frozen(fact[7])) for fact in facts}
+        interaction = InteractionState(tenant, interaction_id, source, opened_at, by_key)
+        interaction.contributions = _frozen(contributions)
+        interaction.expires_at, interaction.changed = rest
+        state.interactions[tenant, interaction_id] = interaction
+    for timeline, changed in agents:
+        agent = AgentState(restored(timeline), changed)
         state.agents[agent.timeline.tenant, agent.timeline.agent] = agent
-    for item in loaded.panes:
-        pane = Pane(item.generation, item.thresholds, 0)
-        pane.references = item.references
-        pane.counts = item.counts
-        pane.bins = item.bins
-        state.panes[item.key] = pane
+    for key, generation, references, thresholds, counts, bins in panes:
+        pane = Pane(generation, thresholds, 0)
+        pane.references = references
+        pane.counts = counts
+        pane.bins = bins
+        state.panes[key] = pane
     return state
 
 
