@@ -42,6 +42,7 @@ def thread(
         yield centre.env.timeout(dice.waiting(written.follow_up_seconds))
         write(centre, contact, "customer")
         set_status(centre, contact, "open")
+        contact.reopen()
     aftermath.of(centre, contact)
 
 

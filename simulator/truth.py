@@ -158,6 +158,12 @@ class Contact:
     disposition: str = ""
     resolved: bool | None = None
 
+    def reopen(self) -> None:
+        """It goes on; what its end said is void."""
+        self.ended_at = None
+        self.ended_by = self.disposition = ""
+        self.resolved = None
+
     @property
     def answered(self) -> bool:
         """Whether any person ever took it."""
