@@ -23,6 +23,7 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as UnreadableVariable
 
+from schemas.identity import IdentitySettings
 from schemas.queues import QueueSettings
 from schemas.sections import BrokerSettings, ClickHouseSettings, HttpSettings, ProcessingSettings
 
@@ -76,6 +77,8 @@ class Settings(BaseSettings):
     """Where results go."""
     processing: ProcessingSettings = ProcessingSettings()
     """How events become results."""
+    identity: IdentitySettings = IdentitySettings()
+    """Which identifiers are one customer."""
     http: HttpSettings = HttpSettings()
     """The worker's own web server."""
     queues: dict[str, QueueSettings] = Field(default_factory=dict)

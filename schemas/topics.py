@@ -29,6 +29,9 @@ CHANNEL_OF: Final[dict[str, str]] = {
 SOURCE_TOPICS: Final[tuple[str, ...]] = (*CHANNEL_OF, EVENTS_AGENT, EVENTS_CUSTOMER)
 """What stage 1 reads."""
 
+FOLDED_TOPICS: Final[tuple[str, ...]] = (*SOURCE_TOPICS, IDENTITY_LINKS)
+"""What a worker reads: the sources, and what identifiers say to each other."""
+
 DERIVED_TOPICS: Final[tuple[str, ...]] = (
     EVENTS_DEAD_LETTER,
     EVENTS_LATE,

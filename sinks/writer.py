@@ -14,6 +14,7 @@ from functools import partial
 from threading import Event
 from typing import Any, Final
 
+from schemas.identity_rows import IdentityLinkRow, IdentityMessage
 from schemas.rows import CheckpointRow, DeadLetterRow, LateEventRow, Row
 from schemas.tables import ROWS
 from sinks.errors import StoreError, StoreMisconfigured, StoreRefused, StoreUnavailable
@@ -28,9 +29,10 @@ RowTuple = tuple[Any, ...]
 Block = Mapping[type[Row], Sequence[RowTuple]]
 """Tuples in column order, by the model of their table."""
 Announce = Callable[[Block], None]
-"""Tells the world of dead letters and late events; returns once they are known for good. Called
-from the writing thread; raises `WriteAbandoned` when it is stopped while it waits."""
-ANNOUNCED: Final = (DeadLetterRow, LateEventRow)
+"""Tells the world of the rows in `ANNOUNCED`; returns once they are known for good. Called from the
+writing thread; raises `WriteAbandoned` when it is stopped while it waits."""
+ANNOUNCED: Final = (DeadLetterRow, LateEventRow, IdentityLinkRow, IdentityMessage)
+"""What is published before it is stored; the last of it is stored nowhere."""
 
 FIRST_DELAY_SECONDS: Final = 0.1
 LONGEST_DELAY_SECONDS: Final = 10.0
@@ -91,7 +93,7 @@ class Writer:
     def write(self, block: Block) -> WriteReport:
         """Store a block. In this order:
 
-        1. its dead letters and late events are announced;
+        1. its dead letters, late events and links are announced;
         2. the rows are stored, table by table in the order of `schemas.tables.ROWS`;
         3. dead letters for rows that were refused are announced, then stored;
         4. the checkpoints are stored, one insert each.
@@ -101,7 +103,7 @@ class Writer:
         table; what was announced is announced again. Raises `WriteAbandoned`; `ValueError` on a
         table that is not in `ROWS`.
         """
-        if unknown := block.keys() - set(ROWS):
+        if unknown := block.keys() - {*ROWS, *ANNOUNCED}:
             tables = ", ".join(sorted(row_type.TABLE for row_type in unknown))
             raise ValueError(f"a flush does not write {tables}: see schemas.tables.ROWS")
         started = time.monotonic()

@@ -3,7 +3,8 @@
     source topics ── Transport (chunks, checkpoint seeks) ── agent `project` ── Worker
                                                                                   │
                              CheckpointStore ◄── Writer ◄── rows and checkpoints ─┘
-                                                   └─ DerivedTopics ─► dead letters, late events
+                                                   └─ DerivedTopics ─► dead letters, late events,
+                                                                       identity.links, read again
 
 Extensions are ordinary Faust agents on the derived topics, registered on `Pipeline.app`.
 """
@@ -21,7 +22,7 @@ from faust.types import TP
 
 from schemas.queues import QueueSettings
 from schemas.settings import Settings
-from schemas.topics import SOURCE_TOPICS
+from schemas.topics import FOLDED_TOPICS, IDENTITY_LINKS
 from sinks.checkpoints import CheckpointStore
 from sinks.errors import StoreError
 from sinks.metrics import Metrics
@@ -34,6 +35,10 @@ from streams.derived import DerivedTopics
 from streams.faust_app import faust_app
 from streams.fold.rules import FoldRules
 from streams.health import GRACE_SECONDS, Health
+from streams.identity.beginning import LinksBeginning
+from streams.identity.guards import Limits
+from streams.identity.messages import Message
+from streams.identity.normalise import Identifiers
 from streams.progress import Progress
 from streams.takeover import Takeover
 from streams.topic_admin import earliest_offsets, end_offsets, ends_before, topic_logs
@@ -61,12 +66,34 @@ def rules_of(settings: Settings) -> FoldRules:
             for channel, seconds in processing.horizon_seconds.model_dump().items()
         },
         max_skew_ms=round(processing.max_skew_seconds * 1000),
+        identifiers=identifiers_of(settings),
         thresholds_ms=thresholds | {"": _counted_waits_ms(settings.queue(""))},
     )
 
 
 def _counted_waits_ms(queue: QueueSettings) -> tuple[int, ...]:
     return queue.within_ms
+
+
+def identifiers_of(settings: Settings) -> Identifiers:
+    """How identifiers are written, from the settings."""
+    identity = settings.identity
+    return Identifiers(
+        identity.region,
+        identity.regions,
+        frozenset(identity.blocked),
+        identity.shortest_phone_digits,
+        {
+            tenant: key.get_secret_value().encode()
+            for tenant, key in identity.pseudonym_keys.items()
+        },
+    )
+
+
+def limits_of(settings: Settings) -> Limits:
+    """What one customer may have, from the settings."""
+    identity = settings.identity
+    return Limits(identity.most_identifiers, dict(identity.most_of_kind))
 
 
 def pace_of(settings: Settings) -> Pace:
@@ -144,7 +171,10 @@ class Pipeline:
         checkpoints = CheckpointStore(store, PIPELINE, metrics, settings.clickhouse.cluster)
         carry_over = CarryOver(store, checkpoints, writer, rules)
         return Worker(
-            takeover=Takeover(self._broker, checkpoints, carry_over, writer, rules),
+            takeover=Takeover(
+                *(self._broker, checkpoints, carry_over, writer, rules),
+                LinksBeginning(store, limits_of(settings)),
+            ),
             writer=writer,
             abandon=self._abandon,
             pace=pace_of(settings),
@@ -160,12 +190,12 @@ class Pipeline:
     def _wire(self) -> None:
         app, worker = self.app, self.worker
         transport = Transport(app.conf.broker_consumer, app, loop=asyncio.get_running_loop())
-        transport.source_topics = frozenset(SOURCE_TOPICS)
+        transport.source_topics = frozenset(FOLDED_TOPICS)
         transport.positions = worker
         transport.failed = self._fail
         app.transport = transport
 
-        @app.agent(app.topic(*SOURCE_TOPICS, schema=ChunkSchema()), name="project")  # type: ignore[untyped-decorator]
+        @app.agent(app.topic(*FOLDED_TOPICS, schema=ChunkSchema()), name="project")  # type: ignore[untyped-decorator]
         async def project(stream: Any) -> None:
             async for event in stream.events():
                 try:
@@ -191,7 +221,7 @@ class Pipeline:
         Raises:
             TopicsMissingError: they are not.
         """
-        topics = frozenset(SOURCE_TOPICS)
+        topics = frozenset(FOLDED_TOPICS)
         await self.worker.patiently(BROKER, lambda: self._broker.logs(topics))
         await self.app.start()
 
@@ -205,9 +235,9 @@ class Pipeline:
         """
         self.start()
         try:
-            while not self.worker.covers(ends):
+            while not self.worker.covers(due := {**ends, **self._derived.ends(IDENTITY_LINKS)}):
                 shown(sum(self.worker.applied().values()))
-                if self.worker.has_applied(ends):
+                if self.worker.has_applied(due):
                     await self.worker.settle()
                 else:
                     await asyncio.wait([self.failed], timeout=PROGRESS_SECONDS)
@@ -245,6 +275,10 @@ class Pipeline:
     def commit(self, offsets: Mapping[TP, int]) -> None:
         """Tell the group what checkpoints cover."""
         self.app.consumer.commit_positions(offsets)
+
+    async def say(self, messages: list[Message]) -> bool:
+        """Publish messages for `identity.links`; whether all were acknowledged."""
+        return await self._derived.say(messages)
 
     async def reread(self, tp: TP, offset: int) -> None:
         """Read a partition again from `offset`."""

@@ -1,9 +1,10 @@
-"""Publishes dead letters and late events on their topics, before their rows are stored.
+"""Publishes dead letters, late events and links on their topics, before their rows are stored.
 
-`announce` belongs to the writer (`sinks.writer.Announce`), so whatever stands in `dead_letters` and
-`late_events` was acknowledged on its topic by all replicas, and no checkpoint covers what was not.
-While a topic cannot be written it waits: the block in hand is not stored, the next one fills, and
-reading pauses. `schemas.derived` says what the records look like and how repeats are recognised.
+`announce` belongs to the writer (`sinks.writer.Announce`), so whatever stands in `dead_letters`,
+`late_events` and `identity_links` was acknowledged on its topic by all replicas, and no checkpoint
+covers what was not. While a topic cannot be written it waits: the block in hand is not stored, the
+next one fills, and reading pauses. `schemas.derived` says what dead letters and late notices look
+like and how repeats are recognised, `streams.identity.messages` what lies on `identity.links`.
 
 Called from the sink's thread; the producer lives on the event loop. It is started when there is
 something to publish for the first time. May touch: the broker.
@@ -14,10 +15,13 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import CancelledError
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any, Final
+
+from faust.types import TP
 
 from gateway.publish import Publisher, PublishError
 from gateway.record import Record
@@ -31,10 +35,13 @@ from schemas.derived import (
     X_TOPIC,
     LateNotice,
 )
+from schemas.identity_rows import IdentityLinkRow, IdentityMessage
 from schemas.rows import DeadLetterRow, LateEventRow, Row
-from schemas.topics import EVENTS_DEAD_LETTER, EVENTS_LATE
+from schemas.topics import EVENTS_DEAD_LETTER, EVENTS_LATE, IDENTITY_LINKS
 from sinks.metrics import Metrics
 from sinks.writer import Block, RowTuple, WriteAbandoned
+from streams.identity.messages import Message, rendered
+from streams.identity.publishing import PublishedLinks
 
 logger = logging.getLogger(__name__)
 
@@ -72,10 +79,11 @@ class DerivedTopics:
         self._metrics = metrics
         self._loop = asyncio.get_running_loop()
         self._publisher: Publisher | None = None
+        self._links = PublishedLinks()
         self.waiting_for = ""
 
     def announce(self, block: Block) -> None:
-        """Publish the dead letters and late events of a block; returns once all are acknowledged.
+        """Publish what is to be known of a block; returns once all of it is acknowledged.
 
         Tries for ever, all of them again each time: what was acknowledged already is repeated, and
         recognised by its name. Blocks; not for the event loop's thread.
@@ -83,7 +91,8 @@ class DerivedTopics:
         Raises:
             WriteAbandoned: `abandon` was set meanwhile. Some records may be on their topics.
         """
-        records = list(derived_records(block))
+        links = self._links.new(block.get(IdentityLinkRow, ()))
+        records = [*derived_records(block), *map(_message, chain.from_iterable(links.values()))]
         if not records:
             return
         delay = FIRST_DELAY_SECONDS
@@ -100,8 +109,31 @@ class DerivedTopics:
         if failing_since is not None:
             logger.warning("published after %.1f s", time.monotonic() - failing_since)
             self._waits_no_more()
+        self._links.published(links.values())
+        self._count(records)
+
+    async def say(self, messages: Iterable[Message]) -> bool:
+        """Publish messages for `identity.links` at once; whether all were acknowledged.
+
+        On the event loop. Those that were not are the caller's to announce with its next block.
+        """
+        records = list(map(_message, messages))
+        try:
+            await self._publish(records)
+        except PublishError as error:
+            logger.info("messages go with the next rows: %s", error)
+            return False
+        self._count(records)
+        return True
+
+    def _count(self, records: list[Record]) -> None:
         for topic, count in Counter(record.topic for record in records).items():
             self._metrics.announced.labels(topic).inc(count)
+
+    def ends(self, topic: str) -> dict[TP, int]:
+        """By partition of a topic, the offset after the last record published on it from here."""
+        ends = {} if self._publisher is None else self._publisher.ends
+        return {TP(*at): end for at, end in ends.items() if at[0] == topic}
 
     async def close(self) -> None:
         """Disconnect. What is not acknowledged belongs to no checkpoint."""
@@ -142,11 +174,18 @@ class DerivedTopics:
 
 
 def derived_records(block: Block) -> Iterator[Record]:
-    """The records for the dead letters and late events among the rows of a block."""
+    """The records for dead letters, late events and messages among the rows of a block."""
     for row in block.get(DeadLetterRow, ()):
         yield _dead_letter(row)
     for row in block.get(LateEventRow, ()):
         yield _late_event(row)
+    for key, value in block.get(IdentityMessage, ()):
+        yield Record(IDENTITY_LINKS, key, value, 0)
+
+
+def _message(message: Message) -> Record:
+    key, value = rendered(message)
+    return Record(IDENTITY_LINKS, key, value, 0)
 
 
 def _dead_letter(row: RowTuple) -> Record:

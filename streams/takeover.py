@@ -19,7 +19,9 @@ from sinks.writer import Writer
 from streams.carry_over import CarryOver
 from streams.fold.partition import PartitionFold
 from streams.fold.rules import FoldRules
-from streams.fold.state import STATE_VERSION, restore
+from streams.fold.state import restore
+from streams.folds import Fold
+from streams.identity.beginning import LinksBeginning
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +62,7 @@ class Held:
     the seek before the chunk that showed that records had been lost on the way.
     """
 
-    fold: PartitionFold
+    fold: Fold
     epoch: int
     checkpointed: int
     reread_at: int = -1
@@ -76,12 +78,14 @@ class Takeover:
         carry_over: CarryOver,
         writer: Writer,
         rules: FoldRules,
+        links: LinksBeginning,
     ) -> None:
         self._broker = broker
         self._checkpoints = checkpoints
         self._carry_over = carry_over
         self._writer = writer
         self._rules = rules
+        self._links = links
 
     def logs(self, topics: frozenset[str]) -> Mapping[str, str]:
         """Topic -> identity of its present log."""
@@ -95,15 +99,20 @@ class Takeover:
         """
         topic, partition = tp.topic, tp.partition
         epoch = self._checkpoints.log_epoch(topic, log)
-        saved = self._checkpoints.load(topic, partition, log, _readable)
+
+        def readable(saved: Checkpoint) -> None:
+            self._restored(tp, log, epoch, saved)
+
+        saved = self._checkpoints.load(topic, partition, log, readable)
         if saved is not None:
-            state = restore(saved.state, saved.state_version)
-            return self._held(tp, log, epoch, state)
-        held = self._held(tp, log, epoch, self._carry_over.state_for(topic, log))
+            fold = self._restored(tp, log, epoch, saved)
+            return Held(fold, epoch, fold.next_offset)
+        fold = self._first(tp, log, epoch)
+        held = Held(fold, epoch, fold.next_offset)
+        rows = fold.drain().rows
         # From here on what was carried over lies in this log's own checkpoint.
-        self._writer.write(
-            {CheckpointRow: [self.checkpoint_row(tp, held, 0, held.fold.snapshot())]}
-        )
+        rows[CheckpointRow] = [self.checkpoint_row(tp, held, 0, fold.snapshot())]
+        self._writer.write(rows)
         if partition == 0:  # there is one in every log, so one worker does it
             self._forget_old_logs(topic)
         return held
@@ -115,17 +124,28 @@ class Takeover:
             # Nothing depends on it but space.
             logger.warning("checkpoints of old logs of %s were not deleted: %s", topic, error)
 
-    def _held(self, tp: TP, log: str, epoch: int, state: Any) -> Held:
-        fold = PartitionFold(tp.topic, tp.partition, log, epoch, self._rules, state)
-        return Held(fold, epoch, fold.next_offset)
+    def _restored(self, tp: TP, log: str, epoch: int, saved: Checkpoint) -> Fold:
+        if tp.topic == self._links.topic:
+            return self._links.restored(tp.partition, log, epoch, saved)
+        state = restore(saved.state, saved.state_version)
+        return PartitionFold(tp.topic, tp.partition, log, epoch, self._rules, state)
+
+    def _first(self, tp: TP, log: str, epoch: int) -> Fold:
+        """The fold of a log of which no checkpoint was written, with what the old one left."""
+        if tp.topic == self._links.topic:
+            partitions = len(self._broker.bounds(frozenset({tp.topic})))
+            return self._links.first(tp.partition, partitions, log, epoch)
+        state = self._carry_over.state_for(tp.topic, log)
+        return PartitionFold(tp.topic, tp.partition, log, epoch, self._rules, state)
 
     def checkpoint_row(self, tp: TP, held: Held, next_offset: int, state: bytes) -> tuple[Any, ...]:
         """The row of a checkpoint. Compresses; takes the next slot."""
         return self._checkpoints.row(
-            tp.topic, tp.partition, held.fold.log, held.epoch, next_offset, STATE_VERSION, state
+            *(tp.topic, tp.partition, held.fold.log, held.epoch),
+            *(next_offset, held.fold.state_version, state),
         )
 
-    def fit_to_logs(self, folds: Mapping[TP, PartitionFold]) -> None:
+    def fit_to_logs(self, folds: Mapping[TP, Fold]) -> None:
         """Compare folds with what the broker keeps: skip what it deleted before it was read.
 
         Raises:
@@ -150,10 +170,6 @@ class Takeover:
         """Raise `LogTruncated` if the log ends before the next offset `applied`, for certain."""
         if self._broker.ends_before(tp, applied):
             raise LogTruncated(tp, applied)
-
-
-def _readable(checkpoint: Checkpoint) -> None:
-    restore(checkpoint.state, checkpoint.state_version)
 
 
 def named(tp: TP) -> str:

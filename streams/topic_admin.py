@@ -19,7 +19,6 @@ from schemas.sections import BrokerSettings
 from schemas.topics import (
     DERIVED_TOPICS,
     EVENTS_DEAD_LETTER,
-    IDENTITY_LINKS,
     SOURCE_TOPICS,
 )
 from streams.broker_admin import (
@@ -106,8 +105,6 @@ def topic_specs(broker: BrokerSettings) -> tuple[TopicSpec, ...]:
     }
     special = {
         EVENTS_DEAD_LETTER: {"max.message.bytes": str(MAX_DEAD_LETTER_BYTES)},
-        # Labels of identifiers are recomputed from all edges ever seen.
-        IDENTITY_LINKS: {"retention.ms": "-1"},
     }
     return tuple(
         TopicSpec(name, broker.partitions, broker.replication, common | extra)

@@ -29,6 +29,8 @@ from sinks.writer import WriteAbandoned, Writer
 from streams.blocks import ROW_BYTES, Block, Pace, parts_of
 from streams.broker_admin import BrokerUnavailableError
 from streams.health import Health
+from streams.identity.fold import LinksFold
+from streams.identity.messages import Message
 from streams.progress import Progress
 from streams.takeover import Held, Takeover, named
 from streams.transport import Chunk
@@ -39,6 +41,8 @@ logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 RETRY_SECONDS: Final = 1.0
+SOON_SECONDS: Final = 0.25
+"""How soon a block is stored after somebody's customer changed: they may be on the phone."""
 STORE: Final = "ClickHouse"
 BROKER: Final = "the broker"
 
@@ -52,6 +56,10 @@ class Reader(Protocol):
 
     async def reread(self, tp: TP, offset: int) -> None:
         """Read a partition again from `offset`."""
+        ...
+
+    async def say(self, messages: list[Message]) -> bool:
+        """Publish messages for `identity.links`; whether all were acknowledged."""
         ...
 
 
@@ -96,6 +104,7 @@ class Worker:
         self._events_since_checkpoint = 0
         self._checkpoint_due_at = time.monotonic() + pace.checkpoint_seconds
         self._stopped = asyncio.Event()
+        self._soon = asyncio.Event()
 
     @property
     def assigned(self) -> frozenset[TP] | None:
@@ -175,6 +184,8 @@ class Worker:
         for records, size in parts_of(chunk.records, self._pace.buffer_bytes // 2):
             self._apply(tp, held, records)
             self._buffered_bytes += size
+            if isinstance(held.fold, LinksFold):
+                await self._talk(held.fold)
             if self._block_is_full():
                 await self.flush()
                 if self._holder(tp) is not held:
@@ -212,6 +223,18 @@ class Worker:
             fold.apply(records, gap_is_the_logs=holes)
         self._events_since_checkpoint += fold.next_offset - before
 
+    async def _talk(self, fold: LinksFold) -> None:
+        """Pass on what identifiers say to others, ahead of the rows.
+
+        Under the lock: no checkpoint may vouch for what is not acknowledged.
+        """
+        async with self._lock:
+            messages = fold.take_messages()
+            if messages and not await self._reader.say(messages):
+                fold.put_back(messages)
+        if fold.pending:
+            self._soon.set()
+
     def _block_is_full(self) -> bool:
         pending = sum(held.fold.pending for held in self._held.values())
         return (
@@ -245,11 +268,11 @@ class Worker:
     async def run_timer(self) -> None:
         """Flush at the pace's rhythm until `stop`."""
         while not self._stopped.is_set():
+            self._soon.clear()
             await self.flush()
-            try:
-                await asyncio.wait_for(self._stopped.wait(), self._pace.flush_seconds)
-            except TimeoutError:
-                continue
+            soon = min(SOON_SECONDS, self._pace.flush_seconds)
+            if not await _happens(self._stopped, soon):
+                await _happens(self._soon, self._pace.flush_seconds - soon)
 
     async def revoke(self) -> None:
         """Stop processing, and checkpoint everything if there is time.
@@ -279,6 +302,7 @@ class Worker:
             Whether its threads are at rest; if not, one still waits for an answer.
         """
         self._stopped.set()
+        self._soon.set()
         await self.revoke()
         self._abandon.set()
         loop = asyncio.get_running_loop()
@@ -375,6 +399,15 @@ class Worker:
             else:
                 self._health.answered(part)
                 return result
+
+
+async def _happens(event: asyncio.Event, within_seconds: float) -> bool:
+    """Wait for `event`, but not for longer; whether it is set."""
+    try:
+        await asyncio.wait_for(event.wait(), within_seconds)
+    except TimeoutError:
+        return False
+    return True
 
 
 def _nothing() -> None:

@@ -57,6 +57,7 @@ from streams.fold.panes import (
 from streams.fold.rules import FoldRules
 from streams.fold.state import (
     NEVER,
+    STATE_VERSION,
     AgentState,
     InteractionState,
     SourceClock,
@@ -95,6 +96,8 @@ class PartitionFold:
         rules: lateness, horizons and thresholds.
         state: what a checkpoint held; empty for a partition that was never read.
     """
+
+    state_version: Final = STATE_VERSION
 
     def __init__(
         self,

@@ -14,7 +14,7 @@ from faust.types import TP
 from gateway.asterisk_queue_log import Parsed, events_of_line
 from gateway.record import Record
 from schemas.settings import Settings, load_settings
-from schemas.topics import SOURCE_TOPICS
+from schemas.topics import FOLDED_TOPICS
 from sinks.metrics import Metrics
 from sinks.store import EMBEDDED, Store, open_store
 from streams.app import Pipeline
@@ -79,14 +79,14 @@ class Run:
         asyncio.run(self._publish_and_process(list(records), settings, store))
 
     def remake_topics(self, settings: Settings) -> None:
-        """Delete the source topics, if there are any, and make them again: new logs."""
+        """Delete the topics that a worker reads, if there are any, and make them again: new logs."""
         self.delete_topics()
         create_all_topics(settings, self.bootstrap, PLAINTEXT)
 
     def delete_topics(self) -> None:
-        """Delete the source topics, if there are any."""
+        """Delete the topics that a worker reads, if there are any."""
         with admin_client(self.bootstrap, PLAINTEXT, 15.0) as admin:
-            there = [t for t in SOURCE_TOPICS if t in admin.list_topics()]
+            there = [t for t in FOLDED_TOPICS if t in admin.list_topics()]
             if there:
                 admin.delete_topics(there)
                 wait_for(lambda: not set(there) & set(admin.list_topics()), "topics to go")

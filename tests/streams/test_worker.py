@@ -22,6 +22,9 @@ from streams.broker_admin import BrokerUnavailableError
 from streams.carry_over import CarryOver
 from streams.fold.rules import FoldRules
 from streams.health import Health
+from streams.identity.beginning import LinksBeginning
+from streams.identity.guards import Limits
+from streams.identity.messages import Message
 from streams.progress import Progress
 from streams.takeover import LogTruncated, Takeover
 from streams.transport import Chunk
@@ -110,12 +113,18 @@ class Seeks:
 
     committed: dict[TP, int] = field(default_factory=dict)
     reread_from: list[tuple[TP, int]] = field(default_factory=list)
+    said: list[Message] = field(default_factory=list)
+    hears: bool = True
 
     def commit(self, offsets: Mapping[TP, int]) -> None:
         self.committed.update(offsets)
 
     async def reread(self, tp: TP, offset: int) -> None:
         self.reread_from.append((tp, offset))
+
+    async def say(self, messages: list[Message]) -> bool:
+        self.said += messages
+        return self.hears
 
 
 class Bench:
@@ -138,7 +147,10 @@ class Bench:
         checkpoints = CheckpointStore(store, "test", self.metrics)
         carry_over = CarryOver(store, checkpoints, writer, rules)
         return Worker(
-            takeover=Takeover(self.broker, checkpoints, carry_over, writer, rules),
+            takeover=Takeover(
+                *(self.broker, checkpoints, carry_over, writer, rules),
+                LinksBeginning(store, Limits()),
+            ),
             writer=writer,
             abandon=self.abandon,
             pace=Pace(**{"checkpoint_seconds": 3600.0, "revoke_seconds": DEADLINE_SECONDS, **pace}),
