@@ -94,32 +94,32 @@ def _of_stays(group: list[Stay], target_ms: int, short_ms: int) -> Figures:
     ended_in_target = _within(ended, target_ms)
     a, b, f = len(answered), len(abandoned), flowed_out
     figures |= {
-        "abandonment_ratio": _ratio(b, concluded),
-        "abandonment_net_of_short_ratio": _ratio(b - short, concluded - short),
-        "lost_ratio": _ratio(b + flowed["timed_out"], concluded),
+        "abandonment_ratio": ratio(b, concluded),
+        "abandonment_net_of_short_ratio": ratio(b - short, concluded - short),
+        "lost_ratio": ratio(b + flowed["timed_out"], concluded),
         "answered_in_target": in_target,
         "abandoned_in_target": lost_in_target,
         "abandoned_short": short,
-        "service_level_ratio.offered": _ratio(in_target, a + b + f),
-        "service_level_ratio.answered_abandoned": _ratio(in_target, a + b),
-        "service_level_ratio.short_abandons_removed": _ratio(in_target, a + b - short),
-        "service_level_ratio.abandons_in_target_removed": _ratio(in_target, a + b - lost_in_target),
-        "service_level_ratio.answered_only": _ratio(in_target, a),
-        "service_level_ratio.all_exits": _ratio(
+        "service_level_ratio.offered": ratio(in_target, a + b + f),
+        "service_level_ratio.answered_abandoned": ratio(in_target, a + b),
+        "service_level_ratio.short_abandons_removed": ratio(in_target, a + b - short),
+        "service_level_ratio.abandons_in_target_removed": ratio(in_target, a + b - lost_in_target),
+        "service_level_ratio.answered_only": ratio(in_target, a),
+        "service_level_ratio.all_exits": ratio(
             in_target + lost_in_target + back_in_target, a + b + f
         ),
-        "service_level_ratio.asterisk_perf": _ratio(ended_in_target, len(ended)),
-        "service_level_ratio.asterisk_perf2": _ratio(
+        "service_level_ratio.asterisk_perf": ratio(ended_in_target, len(ended)),
+        "service_level_ratio.asterisk_perf2": ratio(
             ended_in_target + lost_in_target, len(ended) + b
         ),
-        "service_level_ratio.cisco_ignored": _ratio(in_target, a + b + f - lost_in_target),
-        "service_level_ratio.cisco_negative": _ratio(in_target, a + b + f),
-        "service_level_ratio.cisco_positive": _ratio(in_target + lost_in_target, a + b + f),
+        "service_level_ratio.cisco_ignored": ratio(in_target, a + b + f - lost_in_target),
+        "service_level_ratio.cisco_negative": ratio(in_target, a + b + f),
+        "service_level_ratio.cisco_positive": ratio(in_target + lost_in_target, a + b + f),
     }
     waits = sorted(_wait(v) for v in visits if v.outcome)
     figures |= {
-        "average_speed_of_answer_seconds": _mean_seconds(map(_wait, answered), a),
-        "average_time_to_abandon_seconds": _mean_seconds(map(_wait, abandoned), b),
+        "average_speed_of_answer_seconds": mean_seconds(map(_wait, answered), a),
+        "average_time_to_abandon_seconds": mean_seconds(map(_wait, abandoned), b),
         "longest_wait_seconds": waits[-1] / 1000 if waits else None,
         **{f"wait_p{p}_seconds": _quantile_seconds(waits, p) for p in (50, 90, 95)},
     }
@@ -142,18 +142,18 @@ def _handling(visits: list[Visit], ended: list[Visit]) -> Figures:
     handled = len(over)
     return {
         "ended": handled,
-        "average_talk_seconds": _mean_seconds([talk], handled),
-        "average_hold_seconds": _mean_seconds([hold], handled),
-        "average_hold_per_held_seconds": _mean_seconds([hold], sum(leg.holds > 0 for leg in legs)),
-        "average_wrapup_seconds": _mean_seconds(wrapups, handled),
-        "average_wrapup_per_wrapped_up_seconds": _mean_seconds(wrapups, len(wrapups)),
-        "average_handle_seconds": _mean_seconds([talk, hold, *wrapups], handled),
-        "average_ring_seconds": _mean_seconds(rings, len(rings)),
+        "average_talk_seconds": mean_seconds([talk], handled),
+        "average_hold_seconds": mean_seconds([hold], handled),
+        "average_hold_per_held_seconds": mean_seconds([hold], sum(leg.holds > 0 for leg in legs)),
+        "average_wrapup_seconds": mean_seconds(wrapups, handled),
+        "average_wrapup_per_wrapped_up_seconds": mean_seconds(wrapups, len(wrapups)),
+        "average_handle_seconds": mean_seconds([talk, hold, *wrapups], handled),
+        "average_ring_seconds": mean_seconds(rings, len(rings)),
         **kinds,
         "transferred": transferred,
-        "transfer_ratio": _ratio(transferred, handled),
+        "transfer_ratio": ratio(transferred, handled),
         "missed_rings": missed,
-        "missed_rings_per_offered": _ratio(missed, len(visits)),
+        "missed_rings_per_offered": ratio(missed, len(visits)),
     }
 
 
@@ -195,11 +195,11 @@ def _of_agent(
         "agent_outbound_attempted": attempted,
         "agent_outbound_connected": len(legs) - inbound,
         **{f"agent_{state}_seconds": ms / 1000 for state, ms in states.items()},
-        "agent_average_talk_seconds": _mean_seconds([talk], len(over)),
-        "agent_average_handle_seconds": _mean_seconds([handle], len(over)),
-        "agent_answer_ratio": _ratio(inbound, inbound + missed),
-        "agent_occupancy_ratio": _ratio(busy, busy + states["available"]),
-        "agent_utilisation_ratio": _ratio(handle, busy + states["available"] + states["paused"]),
+        "agent_average_talk_seconds": mean_seconds([talk], len(over)),
+        "agent_average_handle_seconds": mean_seconds([handle], len(over)),
+        "agent_answer_ratio": ratio(inbound, inbound + missed),
+        "agent_occupancy_ratio": ratio(busy, busy + states["available"]),
+        "agent_utilisation_ratio": ratio(handle, busy + states["available"] + states["paused"]),
     }
 
 
@@ -222,11 +222,13 @@ def _wait(visit: Visit) -> int:
     return visit.wait_ms
 
 
-def _ratio(part: int, whole: int) -> float | None:
+def ratio(part: float, whole: int) -> float | None:
+    """A share, or a mean; None of nothing."""
     return part / whole if whole else None
 
 
-def _mean_seconds(milliseconds: Iterable[int], count: int) -> float | None:
+def mean_seconds(milliseconds: Iterable[int], count: int) -> float | None:
+    """The mean of durations, in seconds; None of nothing."""
     return sum(milliseconds) / count / 1000 if count else None
 
 
