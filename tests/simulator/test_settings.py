@@ -1,3 +1,7 @@
+import re
+import tomllib
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
@@ -18,6 +22,13 @@ def test_names_of_queues_are_unique() -> None:
 def test_a_misspelt_setting_is_refused() -> None:
     with pytest.raises(ValidationError, match="hold_shar"):
         CallModel.model_validate({"hold_shar": 0.1})
+
+
+def test_the_example_of_the_documentation_is_a_centre() -> None:
+    document = Path(__file__).parents[2] / "docs" / "simulator.md"
+    (example,) = re.findall(r"```toml\n(.*?)```", document.read_text("utf-8"), re.DOTALL)
+    centre = Simulation.model_validate(tomllib.loads(example))
+    assert [queue.channel for queue in centre.queues] == ["call", "email"]
 
 
 def test_settings_survive_json() -> None:
