@@ -12,14 +12,20 @@ COPY requirements/build.txt requirements/server.txt requirements/
 RUN pip install --require-hashes --only-binary :all: -r requirements/build.txt \
     && pip wheel --require-hashes --no-deps --no-build-isolation --wheel-dir /wheels \
         -r requirements/server.txt
+# The fold is compiled, which needs a compiler and the types of what the project imports.
+RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev \
+    && rm -rf /var/lib/apt/lists/* \
+    && pip install --no-index --no-deps /wheels/*.whl
 COPY pyproject.toml README.md ./
+COPY deploy/compile_fold.py deploy/
 COPY schemas schemas
 COPY streams streams
 COPY sinks sinks
 COPY gateway gateway
 COPY dashboards dashboards
 COPY simulator simulator
-RUN pip wheel --no-index --no-deps --no-build-isolation --wheel-dir /wheels . \
+RUN HATCH_BUILD_HOOK_ENABLE_CUSTOM=true \
+        pip wheel --no-index --no-deps --no-build-isolation --wheel-dir /wheels . \
     && python -m venv /opt/switchboard \
     && /opt/switchboard/bin/pip install --no-index --no-deps /wheels/*.whl
 

@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
+COMPILED := build/compiled/.built
 ARGS ?=
 
 # The first Python in the range that requirements/ is locked for (tool.uv in pyproject.toml).
@@ -46,12 +47,20 @@ format: $(DEV) ## Format the code and sort its imports
 	$(BIN)/ruff check --select I --fix
 	$(BIN)/ruff format
 
-bench: $(DEV) ## Measure what an event costs
+bench: $(COMPILED) ## Measure what an event costs
 	$(BIN)/python -m benchmarks $(ARGS)
 
 faults: $(DEV) ## Hurt it in every way we know, and compare with an oracle (hours; ARGS=--short: minutes)
 	@sh tests/support/tools.sh
 	$(BIN)/python -m tests.faults $(ARGS)
+
+# The packages as the image has them: the fold as extension modules (needs a C compiler).
+$(COMPILED): $(DEV) pyproject.toml deploy/compile_fold.py $(shell find schemas streams sinks \
+		gateway dashboards simulator -name '*.py' -o -name '*.sql')
+	rm -rf build/compiled
+	HATCH_BUILD_HOOK_ENABLE_CUSTOM=true $(PIP) --quiet --no-index --no-deps \
+		--no-build-isolation --target build/compiled .
+	@touch $@
 
 # build: what makes the package. server: without the embedded parts. Each later one stands on the
 # earlier ones' versions, so that all agree.

@@ -1,7 +1,8 @@
 """How fast one worker is: a preloaded broker, `switchboard run` on one core, rows in ClickHouse.
 
-    python -m benchmarks.pipeline [--events 1000000] [--partitions 8]
+    python -m benchmarks.pipeline [--events 1000000] [--partitions 8] [--interpreted]
 
+The worker runs with the fold compiled, as the image has it: `make bench` builds that first.
 Measures from the start of the worker's group membership to the last event row stored, by the
 worker's own metrics and the kernel's accounting of its threads; then stops it and checks what is
 stored against counts taken from the log's text. Prints a table, writes `build/bench.json`.
@@ -37,6 +38,7 @@ from streams.embedded import EmbeddedBroker
 from streams.parts import create_all_topics, opened_store
 
 BUILD = Path("build")
+COMPILED = BUILD / "compiled"
 EVENTS_PER_CALL = 4.8
 DEADLINE_SECONDS = 600.0
 STAGES = ("fetch", "decode", "fold", "rows", "insert", "checkpoint", "engine")
@@ -63,7 +65,10 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--events", type=int, default=1_000_000)
     arguments.add_argument("--partitions", type=int, default=8)
+    arguments.add_argument("--interpreted", action="store_true", help="with the fold as it is")
     asked = arguments.parse_args()
+    if not asked.interpreted and not COMPILED.is_dir():
+        raise SystemExit(f"{COMPILED} is not there: `make bench` builds it first.")
     directory = BUILD / "bench"
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
@@ -75,7 +80,7 @@ def main() -> None:
         print(f"publishing {log} ...", flush=True)
         events = asyncio.run(_publish(log, broker.bootstrap))
         print(f"processing {events:,} events ...", flush=True)
-        result = _measure(directory, broker.bootstrap, events)
+        result = _measure(directory, broker.bootstrap, events, compiled=not asked.interpreted)
     _check(log, overrides, events)
     _report(result)
 
@@ -97,16 +102,19 @@ async def _publish(log: Path, bootstrap: str) -> int:
         return (await ingest(log, publisher)).events
 
 
-def _measure(directory: Path, bootstrap: str, events: int) -> Result:
+def _measure(directory: Path, bootstrap: str, events: int, *, compiled: bool) -> Result:
     core = max(os.sched_getaffinity(0))
     environment = os.environ | {
         "SWITCHBOARD_BROKER__URL": bootstrap,
         "SWITCHBOARD_BROKER__SESSION_TIMEOUT_SECONDS": "6",
         "SWITCHBOARD_HTTP__PORT": "0",
     }
-    program = Path(sys.executable).parent / "switchboard"
+    if compiled:
+        environment["PYTHONPATH"] = str(COMPILED.resolve())
+    # -P: the compiled packages, not those of the directory in which it is started.
+    program = [sys.executable, "-P", "-c", "from streams.cli import main; main()"]
     worker = subprocess.Popen(
-        ["taskset", "-c", str(core), program, "run", "--data", directory / "data"],
+        ["taskset", "-c", str(core), *program, "run", "--data", directory / "data"],
         env=environment,
         stderr=subprocess.PIPE,
         text=True,
@@ -122,7 +130,8 @@ def _measure(directory: Path, bootstrap: str, events: int) -> Result:
         seconds = time.monotonic() - began
         cpu = {n: s - cpu_before.get(n, 0) for n, s in _threads(worker.pid).items()}
         stages = _stages(before, stored, cpu, events)
-        return Result(events, seconds, stages, _peak_rss(worker.pid), _versions())
+        versions = _versions() | {"fold": "compiled" if compiled else "interpreted"}
+        return Result(events, seconds, stages, _peak_rss(worker.pid), versions)
     finally:
         worker.send_signal(signal.SIGTERM)
         worker.communicate(timeout=60)
@@ -241,6 +250,7 @@ def _check(log: Path, overrides: Mapping[str, object], events: int) -> None:
 
 
 def _report(result: Result) -> None:
+    print(f"fold               {result.versions['fold']:>12}")
     print(f"events/s           {result.events_per_second:>12,.0f}")
     print(f"CPU us/event       {result.cpu_us_per_event:>12.2f}")
     for stage, microseconds in result.stages.items():

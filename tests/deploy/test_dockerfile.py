@@ -45,7 +45,7 @@ def test_it_does_not_run_as_root(instructions: list[tuple[str, str]]) -> None:
 def test_only_locked_requirements_are_installed(instructions: list[tuple[str, str]]) -> None:
     commands = [part for run in arguments(instructions, "RUN") for part in run.split("&&")]
     installs = [command for command in commands if "pip" in command]
-    assert len(installs) == 4
+    assert len(installs) == 5
     for command in installs:
         assert "--require-hashes" in command or "--no-index" in command, command
 

@@ -17,7 +17,9 @@ refresh() {
 }
 
 # Apache Kafka: Maven fetches it, Java runs it.
+# A C compiler: the fold is tested as the image has it, too.
 packages=
+has cc || packages="$packages gcc libc6-dev"
 has java && java -version >/dev/null 2>&1 || packages="$packages default-jre-headless"
 has mvn || [ -f tests/kafka/target/fetched ] || packages="$packages maven"
 if [ -n "$packages" ]; then
@@ -26,8 +28,9 @@ if [ -n "$packages" ]; then
         # shellcheck disable=SC2086  # a list of names
         DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages
     else
-        echo "Not installed:$packages. Tests on Apache Kafka need them" \
-            "(Debian: sudo apt install$packages; macOS: brew install openjdk maven)." >&2
+        echo "Not installed:$packages. Tests on Apache Kafka and of the compiled fold need them" \
+            "(Debian: sudo apt install$packages; macOS: xcode-select --install and" \
+            "brew install openjdk maven)." >&2
     fi
 fi
 

@@ -26,7 +26,8 @@ def plain(value: Any) -> Any:
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list):
         return [plain(item) for item in value]
-    names = getattr(type(value), "__slots__", None)
+    # Compiled, a class has its attributes' names elsewhere.
+    names = getattr(value, "__mypyc_attrs__", None) or getattr(value, "__slots__", None)
     return {name: plain(getattr(value, name)) for name in names} if names else value
 
 
@@ -52,8 +53,8 @@ def test_older_versions_are_upgraded_step_by_step(monkeypatch: pytest.MonkeyPatc
         fields = msgspec.msgpack.decode(saved)
         return msgspec.msgpack.encode([int(fields[0]), *fields[1:]])
 
-    steps = {STATE_VERSION - 2: from_minus_1, STATE_VERSION - 1: lambda saved: saved}
-    monkeypatch.setattr(state_module, "_UPGRADES", steps)
+    monkeypatch.setitem(state_module._UPGRADES, STATE_VERSION - 2, from_minus_1)
+    monkeypatch.setitem(state_module._UPGRADES, STATE_VERSION - 1, lambda saved: saved)
     fields = msgspec.msgpack.decode(snapshot(State()))
     oldest = msgspec.msgpack.encode(["17", *fields[1:]])
     assert restore(oldest, STATE_VERSION - 2).next_offset == 17

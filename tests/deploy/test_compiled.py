@@ -1,0 +1,59 @@
+"""The wheel with the fold compiled (`deploy/compile_fold.py`): the same laws, the same rows."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import unavailable
+
+ROOT = Path(__file__).parents[2]
+COMPILE_SECONDS = 600
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with the packages as the image has them."""
+    if shutil.which("cc") is None and shutil.which("gcc") is None:
+        unavailable("compiling the fold needs a C compiler (Debian: gcc)")
+    target = tmp_path_factory.mktemp("compiled")
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+    offline = ["--no-index", "--no-deps", "--no-build-isolation", "--target", str(target)]
+    subprocess.run(
+        [*pip, *offline, str(ROOT)],
+        env=os.environ | {"HATCH_BUILD_HOOK_ENABLE_CUSTOM": "true"},
+        timeout=COMPILE_SECONDS,
+        check=True,
+    )
+    return target
+
+
+@pytest.mark.timeout(2 * COMPILE_SECONDS)
+def test_the_laws_of_the_fold_hold_compiled(compiled: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join((str(compiled), str(ROOT)))}
+    # -P and an empty pythonpath: what is imported is what was compiled, not what lies here.
+    python = [sys.executable, "-P"]
+    imported = subprocess.run(
+        [*python, "-c", "import streams.fold.partition as fold; print(fold.__file__)"],
+        env=environment,
+        timeout=60,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert imported.stdout.startswith(str(compiled))
+    assert imported.stdout.strip().endswith(".so")
+    laws = ["tests/streams/fold", "tests/schemas/test_decode.py"]
+    run = subprocess.run(
+        [*python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "pythonpath=", *laws],
+        env=environment,
+        cwd=ROOT,
+        timeout=COMPILE_SECONDS,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout[-4_000:]
