@@ -1,7 +1,8 @@
 """Who calls again: callers, repeat callers, first contact resolution. Pure.
 
 Count columns of the grains: `callers`, `repeat_callers` (view `callers`); `eligible`, `mature`,
-`mature_without_repeat` (view `fcr`).
+`mature_without_repeat`, `contacts`, `repeat_contacts` (view `fcr`). What a repeat is, and who the
+same customer, is in `customers_sql.py`.
 """
 
 from typing import Final
@@ -32,6 +33,31 @@ CUSTOMERS: Final[tuple[Kpi, ...]] = (
         pitfalls="Grows with the interval's length: compare equal intervals only.",
         source="common to all vendors",
         grain=Grain.CALLERS,
+    ),
+    Kpi(
+        id="repeat_contacts",
+        unit="contacts",
+        expression="repeat_contacts",
+        title="Repeat contacts",
+        explanation="Inbound contacts within the window (24 h unless asked otherwise) of an "
+        "earlier one of the same customer, through any queue or channel.",
+        events=_EVENTS,
+        pitfalls="Counted for the queue that was entered first. Two identifiers that are not yet "
+        "known to be one person's are two customers.",
+        source="COPC, SQM (repeat-contact method)",
+        grain=Grain.FIRST_CONTACT,
+    ),
+    Kpi(
+        id="repeat_contact_ratio",
+        unit="ratio",
+        expression=ratio("repeat_contacts", "contacts"),
+        title="Repeat contact rate",
+        explanation="Repeat contacts of all inbound contacts of known customers.",
+        events=_EVENTS,
+        pitfalls="Not one minus first contact resolution: that looks forward from contacts that "
+        "were answered, this back from all.",
+        source="COPC, SQM (repeat-contact method)",
+        grain=Grain.FIRST_CONTACT,
     ),
     Kpi(
         id="first_contact_eligible",

@@ -127,13 +127,15 @@ def kpi_table(
     timezone_of: Callable[[str], str] | None = None,
     split: Sequence[str] = ("queue",),
     repeat_seconds: int = REPEAT_SECONDS,
+    same_topic: bool = False,
 ) -> list[KpiResult]:
     """KPIs of a tenant's queues by interval, ordered by dimensions, then time.
 
     `from_` (inclusive) and `to` (exclusive) are aware. `target` and `short` in seconds: where one
     is given, or a bound lies within a pane, every visit is counted anew from interactions; else
     panes are read, for each queue's own thresholds. `timezone_of` gives a queue's IANA timezone
-    (default: its settings, else UTC). Callers and first contacts are always by `offered`.
+    (default: its settings, else UTC). Callers and first contacts are always by `offered`; a contact
+    repeats an earlier one within `repeat_seconds`, with `same_topic` only one of the same topic.
     Raises `KpiQueryError` for a bad question, `sinks.errors.StoreError` from the store.
     """
     parameters = _time_parameters(from_, to, interval)
@@ -159,7 +161,7 @@ def kpi_table(
         "target_seconds": target,
         "short_seconds": short,
         "repeat_seconds": repeat_seconds,
-        "same_topic": 0,
+        "same_topic": int(same_topic),
     }
     results = []
     zones = _zones(store, tenant, queue, timezone_of or _timezones(store, tenant), split)

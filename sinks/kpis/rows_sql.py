@@ -10,6 +10,9 @@ from typing import Final
 
 from schemas.settings import Settings
 from schemas.topics import CHANNEL_OF
+from sinks.kpis.buckets import Buckets
+from sinks.kpis.catalogue import of_grain
+from sinks.kpis.definition import Grain
 
 DIMENSIONS: Final = ("queue", "channel", "direction")
 """By what KPIs of queues can be split, beside tenant and time."""
@@ -129,3 +132,15 @@ def split_dimensions(alias: str) -> str:
         f"if(has(splitByChar(',', {{split:String}}), '{name}'), {alias}.{name}, '') AS {name}"
         for name in DIMENSIONS
     )
+
+
+def select_kpis(grain: Grain) -> str:
+    """Select list of a grain's KPIs, over its count columns."""
+    return ",\n  ".join(f"{kpi.expression} AS {kpi.column}" for kpi in of_grain(grain))
+
+
+def interval_columns(buckets: Buckets) -> str:
+    """Select list of an interval's bounds, and whether it is final."""
+    return f"""{buckets.begins} AS interval_start,
+  {buckets.ends} AS interval_end,
+  {buckets.ends} <= {WATERMARK_AT} AS final"""

@@ -20,12 +20,19 @@ from typing import Final
 from schemas.settings import DEFAULT_QUEUE, Settings
 from sinks.kpis import counts
 from sinks.kpis.buckets import ALIGNED, ROLLING, Buckets
-from sinks.kpis.catalogue import of_grain
+from sinks.kpis.customers_sql import (
+    callers,
+    customers,
+    first_contacts,
+    first_contacts_by_window,
+    inbound_contacts,
+)
 from sinks.kpis.definition import Grain
 from sinks.kpis.rows_sql import (
     DIMENSIONS,
-    LATEST_EVENT_AT,
     WATERMARK_AT,
+    interval_columns,
+    select_kpis,
     setting,
     silent_past_horizon,
     split_dimensions,
@@ -59,21 +66,14 @@ def views(settings: Settings | None = None) -> list[tuple[str, str]]:
         ("kpi_rolling", _kpis(_pane_rows(settings, ROLLING), ROLLING)),
         ("kpi_exact", _kpis(_visit_rows(settings, ALIGNED), ALIGNED)),
         ("service_level", _service_level(settings)),
-        ("callers", _callers()),
-        ("fcr", _fcr()),
+        ("customers", customers()),
+        ("callers", callers()),
+        ("inbound_contacts", inbound_contacts()),
+        ("fcr", first_contacts()),
+        ("fcr_windows", first_contacts_by_window()),
         ("agent_interval", _agents()),
         ("timeline", _timeline()),
     ]
-
-
-def _select_kpis(grain: Grain) -> str:
-    return ",\n  ".join(f"{kpi.expression} AS {kpi.column}" for kpi in of_grain(grain))
-
-
-def _interval(buckets: Buckets) -> str:
-    return f"""{buckets.begins} AS interval_start,
-  {buckets.ends} AS interval_end,
-  {buckets.ends} <= {WATERMARK_AT} AS final"""
 
 
 def _kpis(rows: str, buckets: Buckets) -> str:
@@ -82,10 +82,10 @@ def _kpis(rows: str, buckets: Buckets) -> str:
     return f"""
 SELECT
   tenant, queue, channel, direction,
-  {_interval(buckets)},
+  {interval_columns(buckets)},
   target_ms / 1000 AS target_seconds,
   short_ms / 1000 AS short_abandon_seconds,
-  {_select_kpis(Grain.QUEUE)}
+  {select_kpis(Grain.QUEUE)}
 FROM
 (
   SELECT {keys},
@@ -222,85 +222,6 @@ FROM {with_settings(f"(SELECT * FROM {call('kpi_interval', _INTERVAL_PARAMETERS)
 ARRAY JOIN [{pairs}] AS pair"""
 
 
-def _callers() -> str:
-    keys = ", ".join(_KEYS)
-    return f"""
-SELECT
-  tenant, queue, channel, direction,
-  {_interval(ALIGNED)},
-  {_select_kpis(Grain.CALLERS)}
-FROM
-(
-  SELECT {keys}, count() AS callers, countIf(contacts > 1) AS repeat_callers
-  FROM
-  (
-    SELECT {keys}, customer_key, uniqExact(interaction_id) AS contacts
-    FROM
-    (
-      SELECT *, {ALIGNED.keys} AS bucket
-      FROM
-      (
-        SELECT v.tenant AS tenant, {split_dimensions("v")},
-          v.entered_at AS at, v.customer_key AS customer_key, v.interaction_id AS interaction_id
-        FROM ({visits()}) AS v
-        WHERE v.direction = 'inbound' AND v.customer_key != ''
-      )
-      WHERE {ALIGNED.kept("at")}
-    )
-    GROUP BY {keys}, customer_key
-  )
-  GROUP BY {keys}
-)"""
-
-
-def _fcr() -> str:
-    """Parameters of its own: `repeat_seconds` UInt32, the window; `same_topic` UInt8.
-
-    A contact that began at the same instant as another of its customer repeats it.
-    """
-    keys = ", ".join(_KEYS)
-    window = "toIntervalSecond({repeat_seconds:UInt32})"
-    return f"""
-SELECT
-  tenant, queue, channel, direction,
-  {_interval(ALIGNED)},
-  {_select_kpis(Grain.FIRST_CONTACT)}
-FROM
-(
-  SELECT {keys}, count() AS eligible, countIf(matured) AS mature,
-    countIf(matured AND NOT repeated) AS mature_without_repeat
-  FROM
-  (
-    SELECT *, {ALIGNED.keys} AS bucket
-    FROM
-    (
-      SELECT c.tenant AS tenant, {split_dimensions("c")},
-        c.at AS at,
-        c.started_at + {window} <= {LATEST_EVENT_AT} AS matured,
-        ifNull(c.next_at <= c.started_at + {window}, 0) AS repeated
-      FROM
-      (
-        SELECT tenant, channel, direction, started_at,
-          arrayLastIndex(o -> o = 'answered', visits_outcome) AS answered_visit,
-          visits_queue[answered_visit] AS queue,
-          visits_entered_at[answered_visit] AS at,
-          leadInFrame(toNullable(started_at)) OVER
-          (
-            PARTITION BY tenant, customer_key, if({{same_topic:UInt8}}, topic, '')
-            ORDER BY started_at, interaction_id
-            ROWS BETWEEN CURRENT ROW AND 1 FOLLOWING
-          ) AS next_at
-        FROM interactions FINAL
-        WHERE direction = 'inbound' AND customer_key != ''
-      ) AS c
-      WHERE c.answered_visit > 0
-    )
-    WHERE {ALIGNED.kept("at")}
-  )
-  GROUP BY {keys}
-)"""
-
-
 def _agents() -> str:
     """KPIs of agents; intervals are whole panes of five minutes."""
     names = (
@@ -312,8 +233,8 @@ def _agents() -> str:
     return f"""
 SELECT
   tenant, agent,
-  {_interval(ALIGNED)},
-  {_select_kpis(Grain.AGENT)}
+  {interval_columns(ALIGNED)},
+  {select_kpis(Grain.AGENT)}
 FROM
 (
   SELECT p.tenant AS tenant, p.agent AS agent, p.bucket AS bucket,
@@ -334,6 +255,7 @@ def _timeline() -> str:
 SELECT
   e.tenant AS tenant,
   c.customer_key AS customer_key,
+  if(m.customer_id != '', m.customer_id, c.customer_key) AS customer_id,
   e.subject AS interaction_id,
   c.channel AS channel,
   e.occurred_at AS occurred_at,
@@ -344,4 +266,6 @@ SELECT
   e.payload AS payload
 FROM (SELECT * FROM customer_interactions FINAL) AS c
 INNER JOIN (SELECT * FROM events FINAL) AS e
-  ON e.tenant = c.tenant AND e.subject = c.interaction_id"""
+  ON e.tenant = c.tenant AND e.subject = c.interaction_id
+LEFT JOIN (SELECT * FROM customers) AS m
+  ON m.tenant = c.tenant AND m.customer_key = c.customer_key"""

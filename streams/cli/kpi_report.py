@@ -64,7 +64,7 @@ _GAP: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What was asked: aware times, an interval as written, seconds, and the cohort."""
+    """What was asked: aware times, an interval as written, seconds, the cohort, and repeats."""
 
     from_: datetime | None
     to: datetime | None
@@ -72,6 +72,8 @@ class Question:
     target: float | None
     short: float | None
     cohort: Literal["offered", "ended"]
+    repeat_days: int
+    same_topic: bool
 
 
 def print_report(
@@ -95,7 +97,7 @@ def print_report(
             heading = _asked(of_queue, settings, question)
             out.print(f"[bold]{name}[/] [dim]{heading}[/]", soft_wrap=True)
             out.print(by_row(out, of_queue, settings, "from"))
-    _print_notes(out, results, settings)
+    _print_notes(out, results, settings, question)
 
 
 def _asked(results: Sequence[KpiResult], settings: Settings, question: Question) -> str:
@@ -198,11 +200,17 @@ def _value(result: KpiResult, kpi_id: str, settings: Settings) -> str:
     return f"{shown(value, 'ratio')} in {_seconds(result.target_seconds)}"
 
 
-def _print_notes(out: Console, results: Sequence[KpiResult], settings: Settings) -> None:
-    """What the marks mean, and why a service level may be missing."""
+def _print_notes(
+    out: Console, results: Sequence[KpiResult], settings: Settings, question: Question
+) -> None:
+    """What the marks mean, what a repeat is, and why a service level may be missing."""
     presets = " or ".join(dict.fromkeys(_queue(r, settings).service_level_preset for r in results))
     explained = "switchboard kpis explain service_level_ratio"
     notes = [f"service level {OWN_PRESET_MARK} of the queue: by {presets} ({explained})"]
+    if question.interval == "all":
+        days = "a day" if question.repeat_days == 1 else f"{question.repeat_days} days"
+        topic = "on the same topic" if question.same_topic else "on any topic"
+        notes.append(f"repeats: within {days} (--repeat-days), {topic}")
     if any(_provisional(result) for result in results):
         notes.append(f"{PROVISIONAL_MARK} provisional: late events may still change it")
     if any(_threshold_unknown(result.values) for result in results):

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from schemas.settings import Settings
+from sinks.kpis.buckets import DAY_SECONDS
 from sinks.kpis.query import KpiResult, interval_of, kpi_table
 from sinks.store import Store
 from streams.cli.kpi_explain import print_catalogue, print_explanation
@@ -77,6 +78,21 @@ CohortOption = Annotated[
         " was concluded."
     ),
 ]
+RepeatOption = Annotated[
+    int,
+    typer.Option(
+        "--repeat-days",
+        min=1,
+        max=365,
+        metavar="DAYS",
+        help="W: who comes again within so many days has repeated their contact; 1, 7 and 30 are"
+        " usual.",
+    ),
+]
+SameTopicOption = Annotated[
+    bool,
+    typer.Option("--same-topic", help="Only a contact of the same topic repeats another."),
+]
 SplitOption = Annotated[
     str,
     typer.Option(
@@ -98,6 +114,8 @@ def kpis(
     short: ShortOption = None,
     cohort: CohortOption = "offered",
     split: SplitOption = "queue",
+    repeat_days: RepeatOption = 1,
+    same_topic: SameTopicOption = False,
     config: ConfigOption = None,
     data: DataOption = None,
     tenant: TenantOption = None,
@@ -127,6 +145,8 @@ def kpis(
         target=target,
         short=short,
         cohort=cohort,
+        repeat_days=repeat_days,
+        same_topic=same_topic,
     )
     names = () if split == TOTAL else tuple(name.strip() for name in split.split(","))
     with store_to_read(settings) as store:
@@ -174,6 +194,8 @@ def _asked(
         question.cohort,
         timezone_of=lambda name: settings.queue(name).timezone,
         split=split,
+        repeat_seconds=question.repeat_days * DAY_SECONDS,
+        same_topic=question.same_topic,
     )
 
 

@@ -1,0 +1,168 @@
+"""Views of customers: who a key belongs to, who called, who came again. Pure.
+
+A contact's customer is the one that its key belongs to when it is asked (`identity_map`), so two
+keys that turn out to be one person's are one customer in these figures from then on, across
+channels, with no row rewritten.
+
+A contact repeats another if it is inbound, of the same customer, and began within the window after
+it, or at the same instant; of the same topic, where that is asked (contacts whose topic nobody told
+are of one topic, the unknown). A repeat counts whether or not it was answered.
+"""
+
+from typing import Final
+
+from sinks.kpis.buckets import ALIGNED
+from sinks.kpis.definition import Grain
+from sinks.kpis.rows_sql import (
+    DIMENSIONS,
+    LATEST_EVENT_AT,
+    interval_columns,
+    select_kpis,
+    split_dimensions,
+    visits,
+)
+
+WINDOW_DAYS: Final = (1, 7, 30)
+"""The windows that `fcr_windows` shows."""
+
+_KEYS: Final = ", ".join(("tenant", *DIMENSIONS, "bucket"))
+
+
+def customers() -> str:
+    """From keys to customers: rows only for keys that are not their own."""
+    return """
+SELECT tenant, customer_key, customer_id FROM identity_map FINAL WHERE NOT is_deleted"""
+
+
+def _with_customer(rows: str) -> str:
+    """A SELECT of `rows` (which have tenant and a customer_key) and `customer_id`."""
+    return f"""
+SELECT k.*, if(m.customer_id != '', m.customer_id, k.customer_key) AS customer_id
+FROM ({rows}) AS k
+LEFT JOIN (SELECT * FROM customers) AS m
+  ON m.tenant = k.tenant AND m.customer_key = k.customer_key"""
+
+
+def callers() -> str:
+    """Customers of inbound contacts by interval, and those of more than one contact."""
+    inbound = f"SELECT * FROM ({visits()}) WHERE direction = 'inbound' AND customer_key != ''"
+    return f"""
+SELECT
+  tenant, queue, channel, direction,
+  {interval_columns(ALIGNED)},
+  {select_kpis(Grain.CALLERS)}
+FROM
+(
+  SELECT {_KEYS}, count() AS callers, countIf(contacts > 1) AS repeat_callers
+  FROM
+  (
+    SELECT {_KEYS}, customer_id, uniqExact(interaction_id) AS contacts
+    FROM
+    (
+      SELECT *, {ALIGNED.keys} AS bucket
+      FROM
+      (
+        SELECT v.tenant AS tenant, {split_dimensions("v")},
+          v.entered_at AS at, v.customer_id AS customer_id, v.interaction_id AS interaction_id
+        FROM ({_with_customer(inbound)}) AS v
+      )
+      WHERE {ALIGNED.kept("at")}
+    )
+    GROUP BY {_KEYS}, customer_id
+  )
+  GROUP BY {_KEYS}
+)"""
+
+
+def inbound_contacts() -> str:
+    """One row an inbound contact of a known customer, beside the one before and the one after.
+
+    `next_any_topic_at`, `previous_same_topic_at`, …: NULL where there is none. The queue and the
+    instant in it are those that it entered first (`offered_*`), and those that answered it last
+    (`answered_*`; `answered` says whether one did). One that met no queue counts when it began.
+    """
+    contacts = """
+    SELECT tenant, interaction_id, channel, direction, topic, customer_key, started_at,
+      arrayLastIndex(o -> o = 'answered', visits_outcome) AS answered_visit,
+      answered_visit > 0 AS answered,
+      visits_queue[answered_visit] AS answered_queue,
+      visits_entered_at[answered_visit] AS answered_at,
+      visits_queue[1] AS offered_queue,
+      if(empty(visits_queue), started_at, visits_entered_at[1]) AS offered_at
+    FROM interactions FINAL
+    WHERE direction = 'inbound' AND customer_key != ''"""
+    windows = ",\n  ".join(
+        f"{step}InFrame(toNullable(started_at)) OVER"
+        f" (PARTITION BY tenant, customer_id{also} ORDER BY started_at, interaction_id"
+        f" ROWS BETWEEN {frame}) AS {side}_{name}_at"
+        for name, also in (("any_topic", ""), ("same_topic", ", topic"))
+        for side, step, frame in (
+            ("next", "lead", "CURRENT ROW AND 1 FOLLOWING"),
+            ("previous", "lag", "1 PRECEDING AND CURRENT ROW"),
+        )
+    )
+    return f"""
+SELECT *,
+  {windows}
+FROM ({_with_customer(contacts)})"""
+
+
+def first_contacts() -> str:
+    """Parameters of its own: `repeat_seconds` UInt32, the window; `same_topic` UInt8."""
+    window = "toIntervalSecond({repeat_seconds:UInt32})"
+
+    def neighbour(side: str) -> str:
+        return f"if({{same_topic:UInt8}}, c.{side}_same_topic_at, c.{side}_any_topic_at)"
+
+    return f"""
+SELECT
+  tenant, queue, channel, direction,
+  {interval_columns(ALIGNED)},
+  {select_kpis(Grain.FIRST_CONTACT)}
+FROM
+(
+  SELECT {_KEYS},
+    countIf(is_first) AS eligible,
+    countIf(is_first AND matured) AS mature,
+    countIf(is_first AND matured AND NOT repeated) AS mature_without_repeat,
+    countIf(NOT is_first) AS contacts,
+    countIf(NOT is_first AND repeats) AS repeat_contacts
+  FROM
+  (
+    SELECT *, {ALIGNED.keys} AS bucket
+    FROM
+    (
+      SELECT c.tenant AS tenant, {split_dimensions("c")},
+        c.at AS at,
+        c.is_first AS is_first,
+        c.started_at + {window} <= {LATEST_EVENT_AT} AS matured,
+        ifNull({neighbour("next")} <= c.started_at + {window}, 0) AS repeated,
+        ifNull({neighbour("previous")} >= c.started_at - {window}, 0) AS repeats
+      FROM
+      (
+        SELECT *, place.1 AS is_first, place.2 AS queue, place.3 AS at
+        FROM inbound_contacts
+        ARRAY JOIN if(answered,
+          [(1, answered_queue, answered_at), (0, offered_queue, offered_at)],
+          [(0, offered_queue, offered_at)]) AS place
+      ) AS c
+    )
+    WHERE {ALIGNED.kept("at")}
+  )
+  GROUP BY {_KEYS}
+)"""
+
+
+def first_contacts_by_window() -> str:
+    """`fcr` in the usual windows, by topic and on any: with `window_days` and `same_topic`."""
+    parameters = (
+        "from_at = {from_at:DateTime64(3, 'UTC')}, to_at = {to_at:DateTime64(3, 'UTC')},"
+        " interval_seconds = {interval_seconds:UInt32}, timezone = {timezone:String},"
+        " split = {split:String}"
+    )
+    return "\nUNION ALL\n".join(
+        f"SELECT {days} AS window_days, {same_topic} AS same_topic, *"
+        f" FROM fcr({parameters}, repeat_seconds = {days * 86_400}, same_topic = {same_topic})"
+        for days in WINDOW_DAYS
+        for same_topic in (0, 1)
+    )
