@@ -23,6 +23,7 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as UnreadableVariable
 
+from schemas.api import ApiSettings
 from schemas.identity import IdentitySettings
 from schemas.queues import QueueSettings
 from schemas.sections import BrokerSettings, ClickHouseSettings, HttpSettings, ProcessingSettings
@@ -81,6 +82,8 @@ class Settings(BaseSettings):
     """Which identifiers are one customer."""
     http: HttpSettings = HttpSettings()
     """The worker's own web server."""
+    api: ApiSettings = ApiSettings()
+    """The HTTP API about customers. It is served where there is a token."""
     queues: dict[str, QueueSettings] = Field(default_factory=dict)
     """Queues by name; `default` holds what the others leave out."""
 

@@ -9,10 +9,13 @@ from sinks.errors import StoreError
 from sinks.kpis.catalogue import UnknownKpi
 from sinks.kpis.query import KpiQueryError
 from sinks.migrate import MigrationError
+from streams.api.server import ApiNotServed
 from streams.broker_admin import TopicAdminError
 from streams.cli.options import NothingFound
 from streams.embedded import EmbeddedBrokerError
+from streams.erasure import ErasureKeyMissing
 from streams.takeover import LogTruncated
+from streams.timeline.reader import CustomerUnknown
 
 FORESEEN: Final = (
     SettingsError,
@@ -23,10 +26,13 @@ FORESEEN: Final = (
     TopicAdminError,
     LogTruncated,
     EmbeddedBrokerError,
+    ApiNotServed,
     PublishError,
     KpiQueryError,
     UnknownKpi,
+    CustomerUnknown,
     NothingFound,
+    ErasureKeyMissing,
     FileNotFoundError,
     PermissionError,
 )

@@ -95,17 +95,29 @@ async def _run(settings: Settings, bootstrap: str, parts: ExitStack, migrate: bo
             logger.warning("a run of `switchboard process` was cut off: its results are taken back")
         pipeline = state.pipeline = Pipeline(settings, bootstrap, store, metrics)
         pipeline.failed.add_done_callback(lambda _: asked.set())
-        pipeline.start()
-        try:
-            await asked.wait()
-        finally:
-            at_rest = await pipeline.stop()
+        with ExitStack() as beside:
+            if settings.api.tokens and store.embedded:
+                _serve_api(settings, beside)
+            pipeline.start()
+            try:
+                await asked.wait()
+            finally:
+                at_rest = await pipeline.stop()
     failed = pipeline.failed.done()
     if not at_rest:
         logger.error("%s", pipeline.failure() or "leaving what does not answer; nothing is lost")
         _end_at_once(FAILED if failed else STOPPED)
     if failed:
         pipeline.failed.result()
+
+
+def _serve_api(settings: Settings, beside: ExitStack) -> None:
+    """Answer about customers here: no other process can open the embedded engine's files."""
+    from streams.api.server import serving_api
+
+    # Its own store: questions do not wait for what the worker writes.
+    store = beside.enter_context(opened_store(settings))
+    err.print(f"API at http://{beside.enter_context(serving_api(settings, store))}")
 
 
 async def _opened(
