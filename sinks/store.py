@@ -160,6 +160,9 @@ class Store:
                 words = f"cannot encode a row of {row_type.TABLE}: {reason!r}"
                 raise StoreRefused(self.place, words) from error
             raise _translated(self.place, reason) from error
+        finally:
+            # It refers to itself: what it holds would stay until the garbage collector looks.
+            context.data = [() for _ in row_type.columns()]
 
     def create_database(self, on_cluster: str = "") -> None:
         """Create this store's database if it is not there."""
