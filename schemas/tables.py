@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from schemas.erasure_rows import ErasureMarkRow, ErasureRow
 from schemas.identity_rows import (
     IdentityEdgeRow,
     IdentityLinkRow,
@@ -40,5 +41,11 @@ ROWS: Final[tuple[type[Row], ...]] = (
 )
 """What a flush writes, in the order in which it does: checkpoints last."""
 
-TABLES: Final[tuple[type[Row], ...]] = (*ROWS, TopicLogRow, QueueSettingRow)
+TABLES: Final[tuple[type[Row], ...]] = (
+    *ROWS,
+    TopicLogRow,
+    QueueSettingRow,
+    ErasureMarkRow,
+    ErasureRow,
+)
 """Every table with a row model."""

@@ -14,6 +14,7 @@ import logging
 import platform
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib import metadata
 from typing import Any, Final
 
@@ -32,10 +33,12 @@ from streams.blocks import Pace
 from streams.broker_admin import Security
 from streams.carry_over import CarryOver
 from streams.derived import DerivedTopics
+from streams.erasure import LEARN_SECONDS, erasure_key, stored_marks
 from streams.faust_app import faust_app
 from streams.fold.rules import FoldRules
 from streams.health import GRACE_SECONDS, Health
 from streams.identity.beginning import LinksBeginning
+from streams.identity.erased import Erased
 from streams.identity.guards import Limits
 from streams.identity.messages import Message
 from streams.identity.normalise import Identifiers
@@ -67,6 +70,7 @@ def rules_of(settings: Settings) -> FoldRules:
         },
         max_skew_ms=round(processing.max_skew_seconds * 1000),
         identifiers=identifiers_of(settings),
+        erased=Erased(erasure_key(settings)),
         thresholds_ms=thresholds | {"": _counted_waits_ms(settings.queue(""))},
     )
 
@@ -161,6 +165,8 @@ class Pipeline:
 
     def _worker(self, settings: Settings, store: Store, metrics: Metrics) -> Worker:
         rules = rules_of(settings)
+        self._erased = rules.erased
+        self._marks = partial(stored_marks, store)
         writer = Writer(
             store,
             metrics,
@@ -173,7 +179,7 @@ class Pipeline:
         return Worker(
             takeover=Takeover(
                 *(self._broker, checkpoints, carry_over, writer, rules),
-                LinksBeginning(store, limits_of(settings)),
+                LinksBeginning(store, limits_of(settings), rules.erased),
             ),
             writer=writer,
             abandon=self._abandon,
@@ -210,7 +216,7 @@ class Pipeline:
 
         What goes wrong for good is in `failed`; what is waited for, in `not_ready`.
         """
-        for work in (self._join, self.worker.run_timer, self._watch):
+        for work in (self._join, self.worker.run_timer, self._watch, self._learn_erased):
             task = asyncio.create_task(work(), name=work.__name__)
             task.add_done_callback(self._ended)
             self._tasks.append(task)
@@ -223,7 +229,15 @@ class Pipeline:
         """
         topics = frozenset(FOLDED_TOPICS)
         await self.worker.patiently(BROKER, lambda: self._broker.logs(topics))
+        self._erased.learn(await self.worker.patiently(STORE, self._marks))
         await self.app.start()
+
+    async def _learn_erased(self) -> None:
+        """Ask every few seconds whether somebody is to be forgotten."""
+        while True:
+            await asyncio.sleep(LEARN_SECONDS)
+            if self._erased.learn(await self.worker.patiently(STORE, self._marks)):
+                await self.worker.erase()
 
     async def run_until(
         self, ends: Mapping[TP, int], shown: Callable[[int], None] = lambda _: None

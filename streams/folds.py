@@ -37,6 +37,10 @@ class Fold(Protocol):
         """Apply consecutive records; those below the next offset were applied and are skipped."""
         ...
 
+    def erase(self) -> int:
+        """Forget erased customers; how much there was of them."""
+        ...
+
     def drain(self) -> Output:
         """The rows that changed since the last call, as they are now, and what was counted."""
         ...

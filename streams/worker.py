@@ -256,6 +256,16 @@ class Worker:
             elif block.positions:
                 self._progress.checkpointed(block.positions)
 
+    async def erase(self) -> None:
+        """Forget the customers that are marked as erased by now, and write that down."""
+        async with self._lock:
+            await self._flight_ended()
+            for tp, held in self._held.items():
+                if erased := held.fold.erase():
+                    held.checkpointed = -1  # what is stored has them still
+                    logger.info("%s: %d items of erased customers forgotten", named(tp), erased)
+        await self.flush(checkpoint=True)
+
     async def settle(self) -> None:
         """Store everything up to now, checkpoints included; returns when it is stored.
 

@@ -31,6 +31,7 @@ from schemas.rows import (
 )
 from schemas.topics import CHANNEL_OF, EVENTS_AGENT
 from streams.fold.agents import AgentTimeline
+from streams.fold.erasing import erased_subjects
 from streams.fold.expiry import Expiry, minute_of
 from streams.fold.facts import FACT_PARTS, fact_of, key_of
 from streams.fold.interaction import Interaction, interaction_of, told_more
@@ -192,6 +193,14 @@ class PartitionFold:
             output.counts["event", "stored"] = stored
         return output
 
+    def erase(self) -> int:
+        """Forget the contacts of erased customers; how many. What they counted for stays."""
+        subjects = erased_subjects(self.state.interactions, self._rules)
+        for subject in subjects:
+            self._changed.pop(subject, None)
+            self._panes.release(self.state.interactions.pop(subject).contributions)
+        return len(subjects)
+
     def snapshot(self) -> bytes:
         """The state, serialised; the rows up to it must have been drained and stored before."""
         return snapshot(self.state)
@@ -202,6 +211,12 @@ class PartitionFold:
         if at > record.timestamp + self._rules.max_skew_ms and record.timestamp >= 0:
             at = record.timestamp + self._rules.max_skew_ms
             self._output.counts["skewed", event.source] += 1
+        rules = self._rules
+        if rules.erased and rules.erased.covers(
+            event.tenant, event.subject, event.data, at, rules.identifiers
+        ):
+            self._output.counts["event", "erased"] += 1
+            return
         if event.type not in self._types:
             message = f"{event.type} does not belong on {self.topic}"
             self._refuse(record, "wrong_topic", "type", message)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from streams.identity.erased import Erased
 from streams.identity.normalise import Identifiers
 
 DAY_MS = 86_400_000
@@ -24,7 +25,7 @@ class FoldRules:
     one that has not ended is kept for `forget_open_ms` at least. `max_skew_ms`: how far ahead of
     the broker's time an event's own time is believed. `thresholds_ms`: by queue, the waits that are
     counted (`""` holds the default for queues that are not named). `identifiers`: how identifiers
-    are written.
+    are written; `erased`: what must not come back.
     """
 
     lateness_ms: int = 3_600_000
@@ -36,6 +37,7 @@ class FoldRules:
     )
 
     identifiers: Identifiers = field(default_factory=Identifiers)
+    erased: Erased = field(default_factory=Erased)
 
     def thresholds_of(self, queue: str) -> tuple[int, ...]:
         """The waits counted for `queue`, ascending."""

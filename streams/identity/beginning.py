@@ -12,6 +12,7 @@ from schemas.topics import IDENTITY_LINKS
 from sinks.checkpoints import Checkpoint
 from sinks.store import Store
 from streams.identity.edges import edge
+from streams.identity.erased import Erased
 from streams.identity.fold import LinksFold
 from streams.identity.guards import Limits
 from streams.identity.messages import Message, of_edge
@@ -38,9 +39,10 @@ class LinksBeginning:
 
     topic: Final = IDENTITY_LINKS
 
-    def __init__(self, store: Store, limits: Limits) -> None:
+    def __init__(self, store: Store, limits: Limits, erased: Erased) -> None:
         self._store = store
         self._limits = limits
+        self._erased = erased
 
     def restored(self, partition: int, log: str, epoch: int, saved: Checkpoint) -> LinksFold:
         """The fold as its checkpoint left it.
@@ -49,11 +51,12 @@ class LinksBeginning:
             StateUnreadable: the checkpoint cannot be read.
         """
         state = (saved.state, saved.state_version)
-        return LinksFold(self.topic, partition, log, epoch, self._limits, state)
+        rules = (self._limits, self._erased)
+        return LinksFold(self.topic, partition, log, epoch, *rules, state)
 
     def first(self, partition: int, partitions: int, log: str, epoch: int) -> LinksFold:
         """The fold of a log of which no checkpoint was ever written. Raises `StoreError`."""
-        fold = LinksFold(self.topic, partition, log, epoch, self._limits)
+        fold = LinksFold(self.topic, partition, log, epoch, self._limits, self._erased)
         fold.hear(self._stored(partition, partitions))
         return fold
 

@@ -8,6 +8,8 @@ vouches for it: at once by whoever calls `take_messages`, or with the rows that 
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+import msgspec
+
 from schemas.identity_rows import (
     IdentityEdgeRow,
     IdentityMapRow,
@@ -19,6 +21,7 @@ from streams.fold.output import Output, Place, Record, RowTuple, dead_letter_row
 from streams.fold.partition import OffsetGap
 from streams.identity import state
 from streams.identity.edges import Edge
+from streams.identity.erased import Erased
 from streams.identity.guards import Limits, Verdict
 from streams.identity.messages import Message, Unreadable, read, rendered
 from streams.identity.resolver import Nodes
@@ -35,6 +38,7 @@ class LinksFold:
         partition: number of the partition.
         log: identity of this incarnation of the topic, `epoch` its number in their order (from 1).
         limits: what one customer may have.
+        erased: what must not come back.
         saved: state and its version, as a checkpoint held them; None for a first beginning.
     """
 
@@ -47,6 +51,7 @@ class LinksFold:
         log: str,
         epoch: int,
         limits: Limits,
+        erased: Erased,
         saved: tuple[bytes, int] | None = None,
     ) -> None:
         self.log = log
@@ -55,6 +60,7 @@ class LinksFold:
         self.nodes = Nodes(limits)
         if saved is not None:
             self.nodes, self.next_offset = state.restore(*saved, limits)
+        self._erased = erased
         self._place = Place(topic, partition, log)
         self._version_base = epoch << VERSION_OFFSET_BITS
         self._output = Output()
@@ -82,14 +88,14 @@ class LinksFold:
                     raise OffsetGap(self.next_offset, record.offset)
             self.next_offset = record.offset + 1
             try:
-                self.nodes.hear(read(record.value))
+                self.nodes.hear(self._without_erased(read(record.value)))
             except Unreadable as error:
                 self._refuse(record, str(error))
 
     def hear(self, messages: Iterable[Message]) -> None:
         """Take in what is known before the first record: links that are stored."""
         for message in messages:
-            self.nodes.hear(message)
+            self.nodes.hear(self._without_erased(message))
 
     def take_messages(self) -> list[Message]:
         """What is to be published, since the last call or `drain`."""
@@ -98,6 +104,16 @@ class LinksFold:
     def put_back(self, messages: Iterable[Message]) -> None:
         """These could not be published: `drain` gives them."""
         self.nodes.put_back(messages)
+
+    def erase(self) -> int:
+        """Forget the identifiers of erased customers, and their edges; how many edges."""
+        if not self._erased:
+            return 0
+
+        def gone(tenant: str, edge: Edge) -> bool:
+            return any(self._erased.has(tenant, "key", key, _told_at(edge)) for key in edge.pair)
+
+        return self.nodes.forget(gone)
 
     def drain(self) -> Output:
         """The rows that changed since the last call, and what is to be published before them."""
@@ -119,12 +135,28 @@ class LinksFold:
         """The state, serialised; rows and messages must have been drained and stored before."""
         return state.snapshot(self.nodes, self.next_offset)
 
+    def _without_erased(self, message: Message) -> Message:
+        erased, tenant = self._erased, message.tenant
+        if not erased or not message.edges:
+            return message
+        left = tuple(
+            edge
+            for edge in message.edges
+            if not any(erased.has(tenant, "key", key, _told_at(edge)) for key in edge.pair)
+        )
+        return msgspec.structs.replace(message, edges=left)
+
     def _refuse(self, record: Record, message: str) -> None:
         self._output.counts["event", "dead_letter"] += 1
         self._output.counts["dead_letter", REASON] += 1
         version = self._version_base + self.next_offset
         row = dead_letter_row(self._place, record, REASON, "", message, version)
         self._output.add(DeadLetterRow, row)
+
+
+def _told_at(edge: Edge) -> int:
+    """When the latest was said about an edge."""
+    return max(edge.seen_at if edge.seen else 0, edge.linked_at, edge.unlinked_at)
 
 
 def _edge_rows(root: Root, edge: Edge, verdict: Verdict, version: int) -> tuple[RowTuple, RowTuple]:

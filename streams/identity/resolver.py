@@ -16,10 +16,11 @@ versions. A root that takes edges over goes beyond the version of the one that h
 anew all that one may have said: so what the last root says holds, whoever is written last.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
+from streams.identity.edges import Edge
 from streams.identity.guards import Limits, Resolution
 from streams.identity.messages import EVERYONE, MOST_EDGES, Message
 from streams.identity.roots import News, Root
@@ -64,6 +65,25 @@ class Nodes:
     def put_back(self, messages: Iterable[Message]) -> None:
         """Say these first, when messages are taken again."""
         self._said[:0] = messages
+
+    def forget(self, gone: Callable[[str, Edge], bool]) -> int:
+        """Forget edges, and the identifiers that have none left here; how many edges.
+
+        Nobody else is told: it is for what every partition forgets by itself.
+        """
+        count = 0
+        for key, root in list(self.roots.items()):
+            dropped = [edge for edge in root.edges.values() if gone(root.tenant, edge)]
+            for edge in dropped:
+                root.drop(edge, self._news.get(key))
+            count += len(dropped)
+            for end in {end for edge in dropped for end in edge.pair} - {key}:
+                if not root.knows(end):
+                    self.following.pop(end, None)
+            if not root.edges:
+                del self.roots[key]
+                self._news.pop(key, None)
+        return count
 
     def take_resolved(self) -> Iterator[tuple[Root, Resolution]]:
         """What became of those who are concerned by what was heard since the last call."""

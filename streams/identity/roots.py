@@ -67,6 +67,14 @@ class Root:
         news.edges[edge.pair] = more
         news.keys |= {edge.a, edge.b}
 
+    def drop(self, edge: Edge, news: News | None) -> None:
+        """Forget an edge, also among what is new."""
+        del self.edges[edge.pair]
+        self._around = None
+        if news is not None:
+            news.edges.pop(edge.pair, None)
+            news.keys -= {end for end in edge.pair if not self.knows(end)}
+
     def resolved(self, limits: Limits, news: News) -> Resolution:
         """What becomes of all identifiers and edges that `news` may concern."""
         around = self._neighbours()

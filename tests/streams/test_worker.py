@@ -149,7 +149,7 @@ class Bench:
         return Worker(
             takeover=Takeover(
                 *(self.broker, checkpoints, carry_over, writer, rules),
-                LinksBeginning(store, Limits()),
+                LinksBeginning(store, Limits(), rules.erased),
             ),
             writer=writer,
             abandon=self.abandon,

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from schemas.erasure_rows import ErasureMarkRow, ErasureRow
 from schemas.identity_rows import (
     IdentityEdgeRow,
     IdentityLinkRow,
@@ -47,6 +48,8 @@ _NAMED: dict[type[Row], dict[str, Any]] = {
     WatermarkRow: {"topic": "events.call"},
     CheckpointRow: {"pipeline": "stage1", "topic": "events.call"},
     TopicLogRow: {"topic": "events.call", "log": "a"},
+    ErasureMarkRow: {"tenant": "t", "mark": "m"},
+    ErasureRow: {"tenant": "t", "erasure_id": "e"},
     QueueSettingRow: {"tenant": "t", "timezone": "UTC"},
 }
 

@@ -1,0 +1,26 @@
+"""Which contacts of a fold's state are of erased customers. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from streams.fold.facts import ENTERED, STARTED
+from streams.fold.rules import FoldRules
+from streams.fold.state import InteractionState, Subject
+
+
+def erased_subjects(
+    interactions: Mapping[Subject, InteractionState], rules: FoldRules
+) -> list[Subject]:
+    """The contacts that are marked themselves, or have shown a marked identifier."""
+    return [
+        subject for subject, state in interactions.items() if _is_erased(*subject, state, rules)
+    ]
+
+
+def _is_erased(tenant: str, contact: str, state: InteractionState, rules: FoldRules) -> bool:
+    facts: list[Any] = list(state.facts.values())
+    last_at = max((fact[0] for fact in facts), default=state.opened_at)
+    if rules.erased.has(tenant, "contact", contact, last_at):
+        return True
+    shown = [text for fact in facts if fact[3] in (STARTED, ENTERED) for text in fact[7][-1]]
+    return rules.erased.has_any(tenant, rules.identifiers.of(tenant, shown), last_at)
