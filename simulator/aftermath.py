@@ -12,7 +12,7 @@ from schemas.events import (
 from schemas.topics import EVENTS_CUSTOMER
 from simulator.centre import Centre, Process
 from simulator.people import identifier, subject_of
-from simulator.truth import Contact, Person, Rating, SelfService
+from simulator.truth import Bond, Contact, Person, Rating, SelfService
 
 RatingKind = Literal["csat", "nps", "ces"]
 RATINGS: Final[dict[RatingKind, tuple[int, int]]] = {"csat": (1, 5), "nps": (0, 10), "ces": (1, 7)}
@@ -128,19 +128,25 @@ def identify(centre: Centre, person: Person) -> Process:
     """The customer logs in somewhere: their identifiers are known to be one person's.
 
     Sometimes an employee links two identifiers by hand, now and then those of two persons, which is
-    noticed and undone.
+    noticed and undone before the last day is over.
     """
-    dice = centre.dice_of("identities")
+    dice, now = centre.dice_of("identities"), centre.env.now
     number = person.identifiers[3]
     told = CustomerIdentified(identifiers=tuple(identifier(item) for item in person.identifiers))
     centre.tell(EVENTS_CUSTOMER, "customer.identified", subject_of(number), told)
+    bonds = centre.truth.bonds
+    bonds += [Bond(number, other, now) for other in person.identifiers if other != number]
     if not dice.chance(LINKED_BY_HAND_SHARE):
         return
     yield centre.env.timeout(dice.within(60, 1800))
-    mistaken = dice.chance(MISTAKEN_SHARE)
+    noticed_ms = dice.within(300, 7200)
+    mistaken = dice.chance(MISTAKEN_SHARE) and centre.env.now + noticed_ms < centre.closes_at
     whose = centre.population.somebody() if mistaken else person
-    link = CustomerLinked(a=identifier(number), b=identifier(whose.identifiers[1]), rule="manual")
+    bond = Bond(number, whose.identifiers[1], centre.env.now)
+    bonds.append(bond)
+    link = CustomerLinked(a=identifier(bond.a), b=identifier(bond.b), rule="manual")
     centre.tell(EVENTS_CUSTOMER, "customer.linked", subject_of(number), link)
     if whose is not person:
-        yield centre.env.timeout(dice.within(300, 7200))
+        yield centre.env.timeout(noticed_ms)
+        bond.undone_at = centre.env.now
         centre.tell(EVENTS_CUSTOMER, "customer.unlinked", subject_of(number), link)

@@ -1,36 +1,50 @@
 """Figures of customers: who called again, and whose question was settled at once. Pure.
 
-Who is the same customer is decided by `who`: the truth knows it (`person`); a system that has never
-heard more than one contact's identifiers can at best tell by the strongest of them (`shown`).
+Who is the same customer is decided by `who`: the simulation knows the `person`; from what was ever
+said of identifiers, what is `known` follows. A contact that showed nothing is nobody's: None.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable
-from typing import Final
 
-from simulator.figures import Figures
+from simulator.figures import Figures, ratio
 from simulator.truth import Contact, Truth
 
 Who = Callable[[Contact], Hashable]
-STRENGTH: Final = ("customer_number", "email", "phone", "handle")
-"""Kinds of identifier, the strongest first."""
+Place = tuple[str, str]
+"""Queue and channel; no queue where the contact met none."""
 
 
 def person(contact: Contact) -> Hashable:
-    """The customer, as only the simulation knows them; None of whom nothing was shown."""
+    """The customer, as only the simulation knows them."""
     return contact.customer if contact.identifiers else None
 
 
-def shown(contact: Contact) -> Hashable:
-    """The strongest identifier that the contact showed; None where it showed none."""
-    if not contact.identifiers:
-        return None
-    return min(contact.identifiers, key=lambda one: (STRENGTH.index(one[0]), one))
+def known(truth: Truth) -> Who:
+    """The customer, as far as anybody can know: by identifiers that were shown together or linked.
+
+    What was undone binds nothing.
+    """
+    parents: dict[Hashable, Hashable] = {}
+
+    def root(identifier: Hashable) -> Hashable:
+        while (parent := parents.setdefault(identifier, identifier)) != identifier:
+            parents[identifier] = parents[parent]
+            identifier = parent
+        return identifier
+
+    for bond in truth.bonds:
+        if bond.undone_at is None:
+            parents[root(bond.a)] = root(bond.b)
+    for contact in truth.contacts:
+        for other in contact.identifiers[1:]:
+            parents[root(other)] = root(contact.identifiers[0])
+    return lambda contact: root(contact.identifiers[0]) if contact.identifiers else None
 
 
-def caller_figures(truth: Truth, who: Who = person) -> dict[tuple[str, str], Figures]:
+def caller_figures(truth: Truth, who: Who = person) -> dict[Place, Figures]:
     """Customers of inbound contacts by queue and channel, and those with more than one contact."""
-    contacts: dict[tuple[str, str], Counter[Hashable]] = defaultdict(Counter)
+    contacts: dict[Place, Counter[Hashable]] = defaultdict(Counter)
     for contact in truth.contacts:
         customer = who(contact)
         if contact.direction != "inbound" or customer is None:
@@ -48,11 +62,12 @@ def caller_figures(truth: Truth, who: Who = person) -> dict[tuple[str, str], Fig
 
 def first_contact_figures(
     truth: Truth, latest_at: int, window_seconds: float, who: Who = person
-) -> dict[tuple[str, str], Figures]:
-    """First contact resolution by queue and channel: no other inbound contact within the window.
+) -> dict[Place, Figures]:
+    """First contact resolution and repeats by queue and channel, on whatever topic.
 
-    A contact is eligible if it was answered, mature once the window has passed by `latest_at`. It
-    belongs to the queue that answered it last. Whatever the customer came back about counts.
+    A contact is eligible if it was answered, by the queue that did so last; mature once the window
+    has passed by `latest_at`; settled without another inbound contact within it. It repeats an
+    earlier one that began within the window before it, for the queue that it entered first.
     """
     window_ms = round(window_seconds * 1000)
     of_customer: dict[Hashable, list[Contact]] = defaultdict(list)
@@ -60,31 +75,33 @@ def first_contact_figures(
         customer = who(contact)
         if contact.direction == "inbound" and customer is not None:
             of_customer[customer].append(contact)
-    eligible: Counter[tuple[str, str]] = Counter()
-    mature: Counter[tuple[str, str]] = Counter()
-    settled: Counter[tuple[str, str]] = Counter()
+    counted: dict[Place, Counter[str]] = defaultdict(Counter)
     for contacts in of_customer.values():
-        starts = sorted(contact.started_at for contact in contacts)
+        starts = [contact.started_at for contact in contacts]
         for contact in contacts:
-            answered = [visit for visit in contact.visits if visit.outcome == "answered"]
-            if not answered:
-                continue
-            place = answered[-1].queue, contact.channel
-            eligible[place] += 1
             begin = contact.started_at
-            if begin + window_ms > latest_at:
-                continue
-            mature[place] += 1
-            settled[place] += sum(begin <= at <= begin + window_ms for at in starts) == 1
+            queues = [visit.queue for visit in contact.visits]
+            counts = counted[queues[0] if queues else "", contact.channel]
+            counts["contacts"] += 1
+            counts["repeats"] += any(begin - window_ms <= at < begin for at in starts)
+            answered = [visit.queue for visit in contact.visits if visit.outcome == "answered"]
+            if answered:
+                counts = counted[answered[-1], contact.channel]
+                counts["eligible"] += 1
+                mature = begin + window_ms <= latest_at
+                again = any(begin < at <= begin + window_ms for at in starts)
+                counts["mature"] += mature
+                counts["settled"] += mature and not again
+    return {place: _of_counts(counts) for place, counts in counted.items()}
+
+
+def _of_counts(counts: Counter[str]) -> Figures:
     return {
-        place: {
-            "first_contact_eligible": count,
-            "first_contact_mature": mature[place],
-            "first_contact_not_mature": count - mature[place],
-            "first_contact_without_repeat": settled[place],
-            "first_contact_resolution_ratio": (
-                settled[place] / mature[place] if mature[place] else None
-            ),
-        }
-        for place, count in eligible.items()
+        "repeat_contacts": counts["repeats"],
+        "repeat_contact_ratio": ratio(counts["repeats"], counts["contacts"]),
+        "first_contact_eligible": counts["eligible"],
+        "first_contact_mature": counts["mature"],
+        "first_contact_not_mature": counts["eligible"] - counts["mature"],
+        "first_contact_without_repeat": counts["settled"],
+        "first_contact_resolution_ratio": ratio(counts["settled"], counts["mature"]),
     }

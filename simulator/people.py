@@ -1,7 +1,7 @@
 """Who is there: customers and their identifiers, agents and what they know and speak. Pure.
 
-Phone numbers come from the ranges kept for fiction (+1 area 555-01xx and Ofcom's drama numbers),
-lengthened where a large population needs more than there are; mail domains are reserved ones.
+Phone numbers lie under +1 555, an area code that was never given to an area, because the numbers
+that are kept for fiction are fewer than customers; mail domains are reserved ones.
 """
 
 from typing import Final
@@ -14,7 +14,6 @@ from simulator.truth import Person, Staff
 
 DOMAINS: Final = ("example.org", "example.com", "example.net")
 NETWORKS: Final = ("x", "instagram", "facebook")
-AREAS: Final = ("202", "206", "212", "303", "312", "404", "415", "512", "617", "713", "808")
 GIVEN: Final = ("Ada", "Alan", "Barbara", "Edsger", "Grace", "Ida", "Katherine", "Linus", "Radia")
 
 Shown = tuple[str, str, str]
@@ -43,15 +42,14 @@ class Population:
         dice = self._dice
         name = dice.pick(GIVEN)
         several = dice.chance(self._people.several_identifiers_share)
-        area = AREAS[number % len(AREAS)]
         identifiers = [
-            ("phone", f"+1{area}55501{number:05d}", ""),
+            ("phone", f"+1555{2_000_000 + number}", ""),
             ("email", f"{name.lower()}.{number}@{DOMAINS[number % len(DOMAINS)]}", ""),
             ("handle", f"{name.lower()}_{number}", NETWORKS[number % len(NETWORKS)]),
             ("customer_number", f"C{number:07d}", ""),
         ]
         if several:
-            identifiers.append(("phone", f"+447700900{number:06d}", ""))
+            identifiers.append(("phone", f"+1555{6_000_000 + number}", ""))
         language = dice.weighted(self._people.languages)
         return Person(number, language, identifiers, name=name)
 

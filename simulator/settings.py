@@ -93,7 +93,7 @@ class PeopleModel(Section):
     """Mean; a third of all come early instead."""
     unplanned_pauses: float = Field(default=1.5, ge=0)
     """Expected number a shift."""
-    customers: int = Field(default=2_000, ge=1)
+    customers: int = Field(default=2_000, ge=1, le=3_000_000)
     anonymous_share: Share = 0.04
     """Contacts of which nothing is known of the customer (a hidden number, say)."""
     several_identifiers_share: Share = 0.4

@@ -32,6 +32,16 @@ class Person:
 
 
 @dataclass(slots=True, eq=False)
+class Bond:
+    """Two identifiers were said to be one customer's, until it was undone (by mistake, then)."""
+
+    a: tuple[str, str, str]
+    b: tuple[str, str, str]
+    at: int
+    undone_at: int | None = None
+
+
+@dataclass(slots=True, eq=False)
 class Leg:
     """One agent with the customer; `queue` is empty where it came from no queue.
 
@@ -217,14 +227,20 @@ class Truth:
     people: dict[int, Person] = field(default_factory=dict)
     staff: list[Staff] = field(default_factory=list)
     contacts: list[Contact] = field(default_factory=list)
+    bonds: list[Bond] = field(default_factory=list)
     selfservice: list[SelfService] = field(default_factory=list)
     mailings: list[Mailing] = field(default_factory=list)
 
     def documents(self) -> Iterator[dict[str, Any]]:
         """One a record, ready for JSON; `is` says of which kind."""
         for group in (
-            self.people.values(), self.staff, self.contacts, self.selfservice, self.mailings
-        ):  # fmt: skip
+            self.people.values(),
+            self.staff,
+            self.contacts,
+            self.bonds,
+            self.selfservice,
+            self.mailings,
+        ):
             for record in group:
                 kind = type(record).__name__.lower()
                 yield {"is": kind, **to_document(record, self.started_at)}

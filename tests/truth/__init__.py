@@ -1,0 +1,1 @@
+"""Whole simulated days through the pipeline, compared with what really happened in them."""

@@ -1,0 +1,221 @@
+"""Every KPI that the store knows beside its truth. Reads the store it is given."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from schemas.sketch import RELATIVE_ACCURACY
+from simulator.customers import caller_figures, first_contact_figures, known
+from simulator.figures import (
+    Cohort,
+    Figures,
+    Key,
+    Stay,
+    Value,
+    agent_figures,
+    instant_of,
+    queue_figures,
+)
+from simulator.run import Run
+from simulator.truth import Contact
+from sinks.kpis.query import KpiResult, agent_table, kpi_table
+from sinks.store import Store
+
+TENANT: Final = "default"
+QUANTILES: Final = {"wait_p50_seconds", "wait_p90_seconds", "wait_p95_seconds"}
+LAST_DIGIT: Final = 1e-12
+"""A quotient of two whole numbers, computed twice, may differ in its last digit."""
+HALF_HOUR_MS: Final = 1_800_000
+COHORTS: Final[tuple[Cohort, ...]] = ("offered", "ended")
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One KPI at one place: what it is in truth, and what the store says."""
+
+    kpi: str
+    splits: dict[str, str]
+    truth: Value
+    measured: Value
+
+    @property
+    def difference(self) -> float | None:
+        """Measured less truth; None where one of them is not a number."""
+        if self.truth is None or self.measured is None:
+            return None
+        return self.measured - self.truth
+
+    @property
+    def holds(self) -> bool:
+        """Whether it is as exact as it is promised to be: counts and sums exactly."""
+        if self.truth is None or self.measured is None or isinstance(self.truth, int):
+            return self.truth == self.measured
+        bound = RELATIVE_ACCURACY if self.kpi in QUANTILES else LAST_DIGIT
+        return abs(self.measured - self.truth) <= bound * abs(self.truth)
+
+    def __str__(self) -> str:
+        """For a list of what is wrong."""
+        where = " ".join(f"{name}={value}" for name, value in self.splits.items())
+        return f"{self.kpi} {where}: {self.measured}, in truth {self.truth}"
+
+
+def everything(store: Store, run: Run, repeat_seconds: int = 4 * 3600) -> Iterator[Compared]:
+    """All KPIs of the catalogue, by all that they are split by."""
+    yield from of_queues(store, run)
+    yield from of_intervals(store, run)
+    yield from of_customers(store, run, repeat_seconds)
+    yield from of_agents(store, run)
+
+
+def wrong(compared: Iterable[Compared]) -> list[str]:
+    """Those that do not hold, in words."""
+    return [str(one) for one in compared if not one.holds]
+
+
+def of_queues(store: Store, run: Run) -> Iterator[Compared]:
+    """KPIs of queues over all the time: by queue and channel, by direction, in all."""
+    keys: dict[tuple[str, ...], Callable[[Stay], Key]] = {
+        ("queue", "channel"): lambda stay: (stay.visit.queue, stay.contact.channel),
+        ("channel", "direction"): lambda stay: (stay.contact.channel, stay.contact.direction),
+        (): lambda _: (),
+    }
+    for names, key in keys.items():
+        measured = _by_dimensions(kpi_table(store, TENANT, split=names), names)
+        yield from _beside(queue_figures(run.truth, key), measured, names)
+
+
+def of_intervals(store: Store, run: Run) -> Iterator[Compared]:
+    """KPIs of queues by half hour, as contacts were offered and as they ended."""
+    for cohort in COHORTS:
+        measured = {}
+        for result in kpi_table(store, TENANT, interval="30m", cohort=cohort):
+            at = _milliseconds(result.interval_start, run)
+            measured[result.dimensions["queue"], at // HALF_HOUR_MS] = result.values
+        truth = queue_figures(run.truth, _half_hour(cohort))
+        yield from _beside(truth, measured, ("queue", f"half hour, {cohort}"))
+
+
+def of_customers(store: Store, run: Run, repeat_seconds: int) -> Iterator[Compared]:
+    """Callers and first contacts, where customers are as far as they can be known."""
+    names = ("queue", "channel")
+    (latest,) = store.query("SELECT max(last_event_at) AS at FROM interactions FINAL")
+    results = kpi_table(store, TENANT, split=names, repeat_seconds=repeat_seconds)
+    who = known(run.truth)
+    truth: dict[Key, Figures] = dict(caller_figures(run.truth, who))
+    latest_at = _milliseconds(latest["at"], run)
+    for place, figures in first_contact_figures(run.truth, latest_at, repeat_seconds, who).items():
+        if place in truth:  # not of those who met no queue
+            truth[place] = truth[place] | figures
+    yield from _beside(truth, _by_dimensions(results, names), names, all_places=False)
+
+
+def of_agents(store: Store, run: Run) -> Iterator[Compared]:
+    """KPIs of agents."""
+    measured = _by_dimensions(agent_table(store, TENANT), ("agent",))
+    truth = {(agent,): figures for agent, figures in agent_figures(run.truth).items()}
+    yield from _beside(truth, measured, ("agent",))
+
+
+def interactions(store: Store, run: Run) -> list[str]:
+    """Every column of an interaction's row that says something else than the model decided."""
+    rows = {
+        row.pop("interaction_id"): row for row in store.query("SELECT * FROM interactions FINAL")
+    }
+    known = {contact.interaction for contact in run.truth.contacts}
+    found = [f"{one}: no such row" for one in sorted(known - rows.keys())]
+    found += [f"{one}: never happened" for one in sorted(rows.keys() - known)]
+    for contact in run.truth.contacts:
+        row = rows.get(contact.interaction, {})
+        for name, expected in row_of(contact, run.settings.start_at).items():
+            value = sorted(row.get(name, ())) if name == "agents" else row.get(name)
+            if value != expected:
+                found.append(f"{contact.interaction} {name}: {value}, in truth {expected}")
+    return found
+
+
+def row_of(contact: Contact, began: datetime) -> dict[str, Any]:
+    """The columns of `interactions` that a contact leads to."""
+
+    def instant(at: int | None) -> datetime | None:
+        return None if at is None else began + timedelta(milliseconds=at)
+
+    by_people = [message.author for message in contact.messages if not message.automatic]
+    over = [leg for leg in contact.legs if leg.ended_at is not None]
+    legs = [visit.leg for visit in contact.visits]
+    row = {
+        "channel": contact.channel,
+        "direction": contact.direction,
+        "purpose": contact.purpose,
+        "language": contact.language,
+        "site": contact.site,
+        "linked_to": contact.linked_to,
+        "started_at": instant(contact.started_at),
+        "ended_at": instant(contact.ended_at),
+        "ended_by": contact.ended_by,
+        "disposition": contact.disposition,
+        "resolved": None if contact.resolved is None else int(contact.resolved),
+        "first_response_ms": contact.first_response_ms,
+        "messages_by_customer": by_people.count("customer"),
+        "messages_by_agent": by_people.count("agent"),
+        "messages_by_bot": by_people.count("bot"),
+        "messages_automatic": len(contact.messages) - len(by_people),
+        "missed_rings": sum(ring.outcome == "missed" for ring in contact.rings),
+        "agents": sorted({leg.agent for leg in contact.legs}),
+        "wait_ms": sum(visit.wait_ms or 0 for visit in contact.visits),
+        "talk_ms": sum(leg.talk_ms for leg in over),
+        "hold_ms": sum(leg.hold_ms for leg in contact.legs),
+        "wrapup_ms": sum(leg.wrapup_ms or 0 for leg in contact.legs),
+        "visits_queue": [visit.queue for visit in contact.visits],
+        "visits_entered_at": [instant(visit.entered_at) for visit in contact.visits],
+        "visits_outcome": [visit.outcome or "open" for visit in contact.visits],
+        "visits_wait_ms": [visit.wait_ms for visit in contact.visits],
+        "visits_missed_rings": [visit.missed_rings for visit in contact.visits],
+        "visits_agent": [leg.agent if leg else "" for leg in legs],
+        "visits_talk_ms": [leg.talk_ms if leg in over else None for leg in legs],
+        "visits_holds": [leg.holds if leg else 0 for leg in legs],
+        "visits_wrapup_ms": [leg.wrapup_ms if leg else None for leg in legs],
+        "visits_ring_ms": [leg.ring_ms if leg else None for leg in legs],
+        "visits_transfer": [leg.transfer if leg else "" for leg in legs],
+    }
+    if contact.ended_at is not None:
+        row["topic"] = contact.topic  # which sources say at the end
+    return row
+
+
+def _half_hour(cohort: Cohort) -> Callable[[Stay], Key | None]:
+    def key(stay: Stay) -> Key | None:
+        at = instant_of(stay, cohort)
+        return None if at is None else (stay.visit.queue, at // HALF_HOUR_MS)
+
+    return key
+
+
+def _milliseconds(at: datetime | None, run: Run) -> int:
+    if at is None:
+        raise ValueError("an interval without a beginning cannot be compared")
+    return round((at - run.settings.start_at).total_seconds() * 1000)
+
+
+def _by_dimensions(
+    results: Iterable[KpiResult], names: tuple[str, ...]
+) -> dict[Key, Mapping[str, Value]]:
+    return {tuple(r.dimensions[name] for name in names): r.values for r in results}
+
+
+def _beside(
+    truth: Mapping[Key, Figures],
+    measured: Mapping[Key, Mapping[str, Value]],
+    names: tuple[str, ...],
+    *,
+    all_places: bool = True,
+) -> Iterator[Compared]:
+    """One for every KPI of every place; a place that only one of them knows counts for itself."""
+    places = truth.keys() | measured.keys() if all_places else truth.keys()
+    for place in sorted(places, key=str):
+        splits = dict(zip(names, map(str, place), strict=True))
+        if place not in truth or place not in measured:
+            yield Compared("places", splits, int(place in truth), int(place in measured))
+            continue
+        for kpi, value in truth[place].items():
+            yield Compared(kpi, splits, value, measured[place].get(kpi))
