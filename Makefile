@@ -18,7 +18,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --only-binary :all: --no-header --no-emit-index-url
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench faults lock clean
+.PHONY: help demo test check format bench faults truth lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ $(COMPILED): $(DEV) pyproject.toml deploy/compile_fold.py $(shell find schemas s
 	HATCH_BUILD_HOOK_ENABLE_CUSTOM=true $(PIP) --quiet --no-index --no-deps \
 		--no-build-isolation --target build/compiled .
 	@touch $@
+
+truth: $(DEV) ## Compare every KPI of simulated days with what happened in them (ARGS='--seeds 2')
+	$(BIN)/python -m tests.truth $(ARGS)
 
 # build: what makes the package. server: without the embedded parts. Each later one stands on the
 # earlier ones' versions, so that all agree.

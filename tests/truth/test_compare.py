@@ -1,0 +1,44 @@
+"""That the comparison sees what is wrong: each kind of difference, once."""
+
+import pytest
+
+from simulator.figures import Value
+from tests.truth.compare import Compared, _beside, wrong
+
+
+@pytest.mark.parametrize(
+    ("kpi", "truth", "measured", "holds"),
+    [
+        ("offered", 7, 7, True),
+        ("offered", 7, 8, False),
+        ("offered", 0, None, False),
+        ("abandonment_ratio", None, None, True),
+        ("abandonment_ratio", None, 0.0, False),
+        ("abandonment_ratio", 1 / 3, 0.3333333333333333, True),
+        ("abandonment_ratio", 0.25, 0.2500001, False),
+        ("average_talk_seconds", 240.001, 240.002, False),
+        ("wait_p95_seconds", 100.0, 100.9, True),
+        ("wait_p95_seconds", 100.0, 101.1, False),
+        ("wait_p95_seconds", 0.0, 0.0, True),
+    ],
+)
+def test_counts_and_sums_are_exact_and_quantiles_within_their_bound(
+    kpi: str, truth: Value, measured: Value, holds: bool
+) -> None:
+    one = Compared(kpi, {"queue": "help"}, truth, measured)
+    assert one.holds is holds
+    assert bool(wrong([one])) is not holds
+
+
+def test_a_place_that_only_one_side_knows_is_wrong() -> None:
+    found = list(_beside({("a",): {"offered": 1}}, {("b",): {"offered": 1}}, ("queue",)))
+    assert [(one.splits["queue"], one.truth, one.measured) for one in found] == [
+        ("a", 1, 0),
+        ("b", 0, 1),
+    ]
+    assert len(wrong(found)) == 2
+
+
+def test_a_kpi_that_the_store_does_not_have_is_wrong() -> None:
+    (one,) = _beside({("a",): {"offered": 1}}, {("a",): {}}, ("queue",))
+    assert wrong([one]) == ["offered queue=a: None, in truth 1"]
