@@ -20,14 +20,29 @@ MOST_RECENT: Final = 20
 _ONE_THREAD: Final = "SETTINGS max_threads = 1"
 """A few granules: threads would cost more than they save, and others ask as well."""
 
-_RESOLVE: Final = f"""
-WITH
-  ifNull((SELECT toNullable(customer_id) FROM identity_map FINAL
-    WHERE tenant = {{tenant:String}} AND customer_key = {{key:String}}), {{key:String}}) AS id
-SELECT id AS customer_id, groupUniqArray(customer_key) AS keys
+# Most keys belong to nobody else, and this alone says so.
+_LINKS_OF_KEY: Final = f"""
+SELECT * FROM
+(
+  SELECT customer_id AS other_key, is_deleted, 1 AS is_map
+  FROM identity_map
+  WHERE tenant = {{tenant:String}} AND customer_key = {{key:String}}
+  ORDER BY version DESC
+  LIMIT 1
+)
+UNION ALL
+SELECT customer_key AS other_key, 0 AS is_deleted, 0 AS is_map
+FROM identity_members
+WHERE tenant = {{tenant:String}} AND customer_id = {{key:String}}
+{_ONE_THREAD}"""
+
+# Members may have left since; what the map says of them decides.
+_KEYS_OF_CUSTOMER: Final = f"""
+SELECT customer_key
 FROM identity_map FINAL
-WHERE tenant = {{tenant:String}} AND customer_id = id AND customer_key IN
-  (SELECT customer_key FROM identity_members WHERE tenant = {{tenant:String}} AND customer_id = id)
+WHERE tenant = {{tenant:String}} AND customer_id = {{id:String}} AND customer_key IN
+  (SELECT customer_key FROM identity_members
+    WHERE tenant = {{tenant:String}} AND customer_id = {{id:String}})
 {_ONE_THREAD}"""
 
 _CONTACTS: Final = """
@@ -142,9 +157,14 @@ def customer_of(store: Store, tenant: str, key: str) -> CustomerKeys:
 
     Raises `sinks.errors.StoreError`, as all of these do.
     """
-    (row,) = store.query(_RESOLVE, {"tenant": tenant, "key": key})
-    customer_id = row["customer_id"] or key
-    return CustomerKeys(customer_id, tuple(sorted({customer_id, key, *row["keys"]})))
+    links = store.query(_LINKS_OF_KEY, {"tenant": tenant, "key": key})
+    mapped = (link["other_key"] for link in links if link["is_map"] and not link["is_deleted"])
+    customer_id = next(mapped, key)
+    if not links:
+        return CustomerKeys(key, (key,))
+    rows = store.query(_KEYS_OF_CUSTOMER, {"tenant": tenant, "id": customer_id})
+    keys = {customer_id, key, *(row["customer_key"] for row in rows)}
+    return CustomerKeys(customer_id, tuple(sorted(keys)))
 
 
 def contacts_of(

@@ -139,6 +139,9 @@ class TimelineReader:
         return bool(anything or self._linked(tenant, known))
 
     def _linked(self, tenant: str, known: CustomerKeys) -> list[str]:
+        """The identifiers of the customer that were linked with another; alone it has no other."""
+        if len(known.keys) == 1:
+            return []
         return linked_identifiers(self._store, tenant, known.keys)
 
     def _contacts(self, tenant: str, refs: Sequence[ContactRef]) -> list[Contact]:
