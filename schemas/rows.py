@@ -22,7 +22,9 @@ AGENT_PANE_SECONDS: Final = 300
 events, at five they are a fifth of that."""
 
 VERSION_OFFSET_BITS: Final = 44
-"""A row's version is `epoch << 44 | next offset`: rows of a later log win over an earlier one's."""
+"""A row's version is `epoch << 44 | next offset`: rows of a later log win over an earlier one's.
+An event's counts down from `LAST_OFFSET` instead."""
+LAST_OFFSET: Final = (1 << VERSION_OFFSET_BITS) - 1
 
 Symbol = Annotated[str, "LowCardinality(String)"]
 Str = Annotated[str, "String"]
@@ -61,7 +63,11 @@ class Row(BaseModel):
 
 
 class EventRow(Row):
-    """One event as it came. The same `(source, event_id)` again replaces itself."""
+    """One event as it came. The same `(source, event_id)` again is the same row.
+
+    Its version is `epoch << 44 | LAST_OFFSET - offset`: of a log's tellings of one event the first
+    stays, which is the one that counted, at the place where it did.
+    """
 
     TABLE = "events"
     KEY = ("tenant", "subject", "occurred_at", "source", "event_id")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from schemas.rows import InteractionRow
+from schemas.rows import VERSION_OFFSET_BITS, InteractionRow
 from sinks.store import Store
 
 DAY_MS: Final = 86_400_000
@@ -85,7 +85,7 @@ SELECT subject, payload, toUnixTimestamp64Milli(occurred_at) AS occurred_ms,
 FROM events
 WHERE tenant = {{tenant:String}} AND subject IN {{ids:Array(String)}}
   AND occurred_at >= fromUnixTimestamp64Milli({{since:Int64}}, 'UTC')
-ORDER BY version
+ORDER BY bitShiftRight(version, {VERSION_OFFSET_BITS}), version DESC
 LIMIT 1 BY subject, source, event_id
 {_ONE_THREAD}"""
 

@@ -19,6 +19,7 @@ from schemas.decode import Event, Rejected, decode
 from schemas.events import EVENT_DATA
 from schemas.identity_rows import IdentityLinkRow
 from schemas.rows import (
+    LAST_OFFSET,
     VERSION_OFFSET_BITS,
     AgentPaneRow,
     CustomerInteractionRow,
@@ -233,8 +234,9 @@ class PartitionFold:
         if record.headers and is_binary(record.headers):
             # Its attributes lay in headers: what is stored is the whole event.
             payload = _to_json(event)
+        first_wins = self._version_base + LAST_OFFSET - record.offset
         self._output.add(
-            EventRow, event_row(self._place, record, event, happened_at, payload, self.version)
+            EventRow, event_row(self._place, record, event, happened_at, payload, first_wins)
         )
         self._advance(event.source, at)
 

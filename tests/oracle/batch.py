@@ -141,7 +141,7 @@ class _Partition:
         if late:
             self._tables.late_events[where] = known
         key = (event.tenant, event.subject, happened, event.source, event.id)
-        self._tables.events[key] = where
+        self._tables.events.setdefault(key, where)
         self._clocks[event.source] = at if clock is None else max(at, clock)
         before, self._event_time = self._event_time, max(at, self._event_time or at)
         self._heard_at[event.source] = self._event_time
