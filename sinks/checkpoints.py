@@ -185,6 +185,15 @@ class CheckpointStore:
             )
         return None
 
+    def has_begun(self, topic: str, log: str) -> bool:
+        """Whether partition 0 of a log has a checkpoint. It gets its first one last of all."""
+        rows = self._store.query(
+            f"SELECT count() > 0 AS begun FROM checkpoints WHERE {_PARTITION_KEY}"  # noqa: S608
+            " AND source_partition = 0",
+            {"pipeline": self._pipeline, "topic": topic, "log": log},
+        )
+        return bool(rows[0]["begun"])
+
     def latest_of_previous_log(
         self, topic: str, log: str, validate: Callable[[Checkpoint], None] | None = None
     ) -> list[Checkpoint]:

@@ -30,7 +30,7 @@ from sinks.metrics import Metrics
 from sinks.store import Store
 from sinks.writer import Writer
 from streams.blocks import Pace
-from streams.broker_admin import Security
+from streams.broker_admin import BrokerUnavailableError, Security
 from streams.carry_over import CarryOver
 from streams.derived import DerivedTopics
 from streams.erasure import LEARN_SECONDS, erasure_key, stored_marks
@@ -54,6 +54,8 @@ PIPELINE: Final = "stage1"
 PROGRESS_SECONDS: Final = 0.05
 WATCH_SECONDS: Final = 1.0
 ASK_SECONDS: Final = 10.0
+LOGS_SECONDS: Final = 5.0
+"""How often a worker that may have nothing to store asks whether topics were made anew."""
 STOP_SECONDS: Final = 15.0
 """How long Faust may take to leave the group and end its threads."""
 
@@ -298,6 +300,14 @@ class Pipeline:
         """Read a partition again from `offset`."""
         await self.app.consumer.reread(tp, offset)
 
+    async def recover(self) -> None:
+        """Recover the partitions that are assigned."""
+        await self.app.consumer.recover()
+
+    def seeks(self, tp: TP) -> int:
+        """The number of the partition's last seek."""
+        return int(self.app.consumer.seeks(tp))
+
     def failure(self) -> str:
         """Why this worker works no more; "" if it does."""
         if not self.failed.done():
@@ -322,6 +332,7 @@ class Pipeline:
         """See every second whether Faust works and partitions move."""
         loop = asyncio.get_running_loop()
         ask_at = loop.time() + self._health.stall_seconds / 2
+        compare_at = loop.time() + LOGS_SECONDS
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             if self.app.crashed:
@@ -330,6 +341,9 @@ class Pipeline:
             if consumer is None or not consumer.started or self.app.rebalancing:
                 continue
             await self._answer(consumer.check())
+            if loop.time() >= compare_at:
+                await self._compare_logs()
+                compare_at = loop.time() + LOGS_SECONDS
             if loop.time() >= ask_at:
                 await self._ask_ends(consumer)
                 ask_at = loop.time() + self._health.stall_seconds / 2
@@ -357,6 +371,13 @@ class Pipeline:
                 self._ends = dict(await self._answer(consumer.highwaters(*quiet)) or {})
             except KafkaError as error:
                 logger.info("the ends of quiet partitions are not known: %r", error)
+
+    async def _compare_logs(self) -> None:
+        """See whether topics were made anew."""
+        try:
+            await self.worker.check_logs()
+        except BrokerUnavailableError as error:
+            logger.info("the logs of topics are not known: %s", error)
 
     async def _observe(self, consumer: Any) -> None:
         positions = self.worker.applied()

@@ -36,12 +36,13 @@ class Block:
     """Rows on their way to the store, and the states that its checkpoints are made of.
 
     `states` has (partition, its fold's next offset, its state); `positions` the next offset of
-    every partition held, where the block ends with checkpoints.
+    every partition held, where the block ends with checkpoints; `logs` the log of each topic.
     """
 
     rows: dict[type[Row], list[tuple[Any, ...]]] = field(default_factory=dict)
     states: list[tuple[TP, Held, int, bytes]] = field(default_factory=list)
     positions: dict[TP, int] = field(default_factory=dict)
+    logs: dict[str, str] = field(default_factory=dict)
 
 
 def parts_of(records: Sequence[Any], limit: int) -> Iterator[tuple[Sequence[Any], int]]:

@@ -17,6 +17,10 @@ REBALANCE_SECONDS: Final = 60.0
 """How long the group waits for a worker that gives its partitions up; the worker bounds what it
 does then by half its session."""
 
+METADATA_SECONDS: Final = 5.0
+"""How soon a worker hears of partitions and topics that came or went. Where nothing is left to
+fetch nothing else tells it."""
+
 
 def faust_app(settings: Settings, bootstrap: str, security: Security) -> faust.App:
     """The app, without agents and with Faust's own transport."""
@@ -33,6 +37,7 @@ def faust_app(settings: Settings, bootstrap: str, security: Security) -> faust.A
         broker_max_poll_interval=NEVER_SECONDS,
         broker_max_poll_records=MAX_POLL_RECORDS,
         consumer_auto_offset_reset="earliest",
+        consumer_metadata_max_age_ms=round(METADATA_SECONDS * 1000),
         # Counted in chunks.
         stream_buffer_maxsize=BUFFERED_CHUNKS,
         stream_wait_empty=False,

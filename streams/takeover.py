@@ -6,7 +6,7 @@ who else holds the partition at the same time: what is written is the same whoev
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -16,14 +16,19 @@ from schemas.rows import CheckpointRow
 from sinks.checkpoints import Checkpoint, CheckpointStore
 from sinks.errors import StoreError
 from sinks.writer import Writer
+from streams.broker_admin import BrokerUnavailableError
 from streams.carry_over import CarryOver
 from streams.fold.partition import PartitionFold
 from streams.fold.rules import FoldRules
 from streams.fold.state import restore
 from streams.folds import Fold
 from streams.identity.beginning import LinksBeginning
+from streams.topic_admin import TopicsMissingError
 
 logger = logging.getLogger(__name__)
+
+Bounds = Mapping[TP, tuple[int, int]]
+"""Source partition -> (oldest offset kept, offset of the next record, or less)"""
 
 
 class LogTruncated(Exception):
@@ -45,7 +50,7 @@ class Broker(Protocol):
         """Topic -> identity of its present log."""
         ...
 
-    def bounds(self, topics: frozenset[str]) -> Mapping[TP, tuple[int, int]]:
+    def bounds(self, topics: frozenset[str]) -> Bounds:
         """Source partition -> (oldest offset kept, offset of the next record, or less)."""
         ...
 
@@ -58,13 +63,15 @@ class Broker(Protocol):
 class Held:
     """A source partition that this worker processes.
 
-    `checkpointed` is the next offset of its last stored checkpoint. `reread_at` is the number of
-    the seek before the chunk that showed that records had been lost on the way.
+    `checkpointed` is the next offset of its last stored checkpoint. Only chunks that were read
+    after seek number `read_since` are its log's for certain. `reread_at` is the number of the seek
+    before the chunk that showed that records had been lost on the way.
     """
 
     fold: Fold
     epoch: int
     checkpointed: int
+    read_since: int = -1
     reread_at: int = -1
 
 
@@ -91,8 +98,21 @@ class Takeover:
         """Topic -> identity of its present log."""
         return self._broker.logs(topics)
 
-    def begin(self, tp: TP, log: str) -> Held:
-        """The fold of a partition, from its checkpoint; of a new log, from what the old one left.
+    def present(self, topics: frozenset[str]) -> tuple[Mapping[str, str], Bounds]:
+        """The logs of topics of which partitions are assigned, and what the broker keeps of them.
+
+        Raises:
+            BrokerUnavailableError: nobody answered, or a topic is not there: a rebalance will take
+                its partitions away, or somebody is making it anew.
+        """
+        try:
+            return self._broker.logs(topics), self._broker.bounds(topics)
+        except TopicsMissingError as error:
+            raise BrokerUnavailableError(str(error)) from error
+
+    def begin(self, tp: TP, log: str, partitions: Collection[int]) -> Held:
+        """The fold of a partition, from its checkpoint. A new log, of these partitions, begins with
+        what the old one left.
 
         Raises:
             CheckpointsUnreadable: none of the partition's checkpoints can be read.
@@ -103,11 +123,17 @@ class Takeover:
         def readable(saved: Checkpoint) -> None:
             self._restored(tp, log, epoch, saved)
 
+        if topic != self._links.topic and self._carry_over.begin(topic, log, partitions):
+            self._forget_old_logs(topic)
         saved = self._checkpoints.load(topic, partition, log, readable)
         if saved is not None:
             fold = self._restored(tp, log, epoch, saved)
             return Held(fold, epoch, fold.next_offset)
-        fold = self._first(tp, log, epoch)
+        if topic != self._links.topic:
+            # It was added to a log in use: nothing is known of it.
+            fold = PartitionFold(topic, partition, log, epoch, self._rules)
+            return Held(fold, epoch, fold.next_offset)
+        fold = self._links.first(partition, len(partitions), log, epoch)
         held = Held(fold, epoch, fold.next_offset)
         rows = fold.drain().rows
         # From here on what was carried over lies in this log's own checkpoint.
@@ -130,14 +156,6 @@ class Takeover:
         state = restore(saved.state, saved.state_version)
         return PartitionFold(tp.topic, tp.partition, log, epoch, self._rules, state)
 
-    def _first(self, tp: TP, log: str, epoch: int) -> Fold:
-        """The fold of a log of which no checkpoint was written, with what the old one left."""
-        if tp.topic == self._links.topic:
-            partitions = len(self._broker.bounds(frozenset({tp.topic})))
-            return self._links.first(tp.partition, partitions, log, epoch)
-        state = self._carry_over.state_for(tp.topic, log)
-        return PartitionFold(tp.topic, tp.partition, log, epoch, self._rules, state)
-
     def checkpoint_row(self, tp: TP, held: Held, next_offset: int, state: bytes) -> tuple[Any, ...]:
         """The row of a checkpoint. Compresses; takes the next slot."""
         return self._checkpoints.row(
@@ -145,13 +163,12 @@ class Takeover:
             *(next_offset, held.fold.state_version, state),
         )
 
-    def fit_to_logs(self, folds: Mapping[TP, Fold]) -> None:
+    def fit_to_logs(self, folds: Mapping[TP, Fold], bounds: Bounds) -> None:
         """Compare folds with what the broker keeps: skip what it deleted before it was read.
 
         Raises:
             LogTruncated: it has less than was applied already.
         """
-        bounds = self._broker.bounds(frozenset(tp.topic for tp in folds))
         for tp, fold in folds.items():
             oldest, end = bounds[tp]
             if fold.next_offset > end:

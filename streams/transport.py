@@ -246,6 +246,18 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         if await self._sought({partition: offset}):
             self._let_flow([partition])
 
+    async def recover(self) -> None:
+        """Recover the partitions that are assigned, as after a rebalance, unless one goes on."""
+        if self._leaving or self._between_assignments:
+            return
+        sources = self._sources_of(self.assignment())
+        self.pause_partitions(sources)
+        await self._begin_recovery(sources)
+
+    def seeks(self, tp: TP) -> int:
+        """The number of the partition's last seek."""
+        return self._thread._seeks.get(tp, 0)
+
     async def _sought(self, offsets: Mapping[TP, int]) -> bool:
         """Seek; whether the partitions were still there."""
         try:

@@ -11,6 +11,11 @@ state's next offset is skipped.
 
 A block that was given up takes its folds with it. Their rows have left them, so no later checkpoint
 may vouch for those: the folds are begun again from what is stored.
+
+A topic that is deleted and made anew has other records at the same offsets, and a consumer reads on
+as if nothing had happened. So before a block is stored the broker is asked whether its logs are
+still the present ones: then all that was read before is theirs. If not, the block is given up, and
+everything is recovered.
 """
 
 import asyncio
@@ -33,6 +38,7 @@ from streams.identity.fold import LinksFold
 from streams.identity.messages import Message
 from streams.progress import Progress
 from streams.takeover import Held, Takeover, named
+from streams.topic_admin import TopicsMissingError
 from streams.transport import Chunk
 from streams.unknown_fields import UnknownFields
 
@@ -60,6 +66,14 @@ class Reader(Protocol):
 
     async def say(self, messages: list[Message]) -> bool:
         """Publish messages for `identity.links`; whether all were acknowledged."""
+        ...
+
+    async def recover(self) -> None:
+        """Recover the partitions that are assigned, as after a rebalance."""
+        ...
+
+    def seeks(self, tp: TP) -> int:
+        """The number of the partition's last seek."""
         ...
 
 
@@ -154,21 +168,26 @@ class Worker:
         for gone in self._held.keys() - partitions:
             del self._held[gone]
         topics = frozenset(tp.topic for tp in partitions)
-        logs = await self.patiently(BROKER, lambda: self._takeover.logs(topics))
+        logs, bounds = await self.patiently(BROKER, lambda: self._takeover.present(topics))
+        for tp in sorted(partitions - bounds.keys()):
+            logger.warning("%s is not in its topic any more; a rebalance takes it away", named(tp))
+        partitions &= bounds.keys()
         for tp in sorted(partitions):
             held = self._held.get(tp)
             if held is None or held.fold.log != logs[tp.topic]:
-                self._held[tp] = await self._begun(tp, logs[tp.topic])
+                of_log = [other.partition for other in bounds if other.topic == tp.topic]
+                self._held[tp] = await self._begun(tp, logs[tp.topic], of_log)
+            self._held[tp].read_since = self._reader.seeks(tp)
         folds = {tp: self._held[tp].fold for tp in partitions}
-        await self.patiently(BROKER, lambda: self._takeover.fit_to_logs(folds))
+        await self.patiently(BROKER, lambda: self._takeover.fit_to_logs(folds, bounds))
         self._active = partitions
         self._progress.assigned(self.positions())
         for tp, offset in sorted(self.applied().items()):
             logger.info("%s continues at offset %d", named(tp), offset)
         return self.applied()
 
-    async def _begun(self, tp: TP, log: str) -> Held:
-        return await self.patiently(STORE, lambda: self._takeover.begin(tp, log))
+    async def _begun(self, tp: TP, log: str, partitions: Sequence[int]) -> Held:
+        return await self.patiently(STORE, lambda: self._takeover.begin(tp, log, partitions))
 
     async def process(self, chunk: Chunk) -> None:
         """Apply a chunk, and store what is due. Waits while the sink is behind.
@@ -197,8 +216,13 @@ class Worker:
     async def _is_due(self, chunk: Chunk, held: Held) -> bool:
         """Whether nothing was lost between the fold's position and the chunk; sees to it if not."""
         tp, due = chunk.partition, held.fold.next_offset
+        if chunk.seek <= held.read_since:
+            return False  # Read before the recovery: it may be of another log.
         if chunk.records[0].offset < chunk.begins:
             # aiokafka was told that there is no such offset, and went back to the oldest one.
+            if await self.patiently(BROKER, lambda: self._logs_changed({tp.topic: held.fold.log})):
+                await self._recover_all()
+                return False
             await self.patiently(BROKER, lambda: self._takeover.refuse_truncated(tp, due))
         if chunk.begins <= due:
             return True
@@ -275,6 +299,33 @@ class Worker:
         async with self._lock:
             await self._flight_ended()
 
+    async def check_logs(self) -> None:
+        """Recover if a topic was made anew: nothing else tells a worker that has nothing to store.
+
+        Raises `TopicAdminError` where the broker does not say.
+        """
+        logs = {tp.topic: self._held[tp].fold.log for tp in self._active or () if tp in self._held}
+        loop = asyncio.get_running_loop()
+        if await loop.run_in_executor(self._asking, self._logs_changed, logs):
+            await self._recover_all()
+
+    def _logs_changed(self, logs: Mapping[str, str]) -> bool:
+        """Whether topics (topic -> log) have other logs by now, or none. In a thread."""
+        try:
+            present = self._takeover.logs(frozenset(logs))
+        except TopicsMissingError as error:
+            logger.warning("topics were deleted: %s", error)
+            return True
+        changed = sorted(topic for topic, log in logs.items() if present[topic] != log)
+        if changed:
+            logger.warning("topics were made anew: %s", ", ".join(changed))
+        return bool(changed)
+
+    async def _recover_all(self) -> None:
+        """Give up what is held, and begin again from what is stored."""
+        self._held.clear()
+        await self._reader.recover()
+
     async def run_timer(self) -> None:
         """Flush at the pace's rhythm until `stop`."""
         while not self._stopped.is_set():
@@ -332,6 +383,7 @@ class Worker:
         """The block of everything that changed; with the states that belong behind it."""
         block = Block()
         for tp, held in self._held.items():
+            block.logs[tp.topic] = held.fold.log
             with self._progress.cpu_of("rows"):
                 output = held.fold.drain()
             self._progress.counted(tp, output.counts)
@@ -361,6 +413,9 @@ class Worker:
     async def _store(self, block: Block) -> None:
         loop = asyncio.get_running_loop()
         try:
+            if await self.patiently(BROKER, lambda: self._logs_changed(block.logs), self._abandon):
+                await self._recover_all()
+                return
             await loop.run_in_executor(self._sink, self._write, block)
         except (WriteAbandoned, asyncio.CancelledError) as reason:
             logger.info("a block was given up: %s", reason)
@@ -395,8 +450,13 @@ class Worker:
             self._writer.write(rows)
         self._progress.stored(rows.get(EventRow, ()))
 
-    async def patiently(self, part: str, call: Callable[[], Result]) -> Result:
-        """The result of a blocking call, tried until `part` is there. The store's in order."""
+    async def patiently(
+        self, part: str, call: Callable[[], Result], unless: threading.Event | None = None
+    ) -> Result:
+        """The result of a blocking call, tried until `part` is there. The store's in order.
+
+        Raises `WriteAbandoned` if it is not there and `unless` is set.
+        """
         loop = asyncio.get_running_loop()
         lane = self._sink if part is STORE else self._asking
         while True:
@@ -406,6 +466,8 @@ class Worker:
                 if self._health.waits(part, error):
                     logger.warning("waiting for %s: %s", part, error)
                 await asyncio.sleep(RETRY_SECONDS)
+                if unless is not None and unless.is_set():
+                    raise WriteAbandoned(f"{part} was not there in time: {error}") from error
             else:
                 self._health.answered(part)
                 return result

@@ -35,6 +35,7 @@ from streams.fold.agents import AgentTimeline
 from streams.fold.erasing import erased_subjects
 from streams.fold.expiry import Expiry, minute_of
 from streams.fold.facts import FACT_PARTS, fact_of, key_of
+from streams.fold.forgotten import clock_of, furthest, still_ahead
 from streams.fold.interaction import Interaction, interaction_of, told_more
 from streams.fold.ledger import PaneLedger
 from streams.fold.links import LINKING, event_links, interaction_links
@@ -245,6 +246,9 @@ class PartitionFold:
         subject = (event.tenant, event.subject)
         state = self.state.interactions.get(subject)
         watermark = self._watermark(event.source)
+        if state is None and self.state.forgotten:
+            latest = clock_of(self.state.forgotten, *subject, event.source, NEVER)
+            watermark = max(watermark, latest - self._rules.lateness_ms)
         if at < watermark:
             self._note_late(record, event, at, watermark, applied=state is not None)
             if state is None:
@@ -297,6 +301,8 @@ class PartitionFold:
         settled = agent is not None and agent.timeline.is_settled(at)
         if at < watermark or settled:
             applied = agent is not None and not settled
+            if agent is not None and agent.timeline.settled_at is not None:
+                watermark = max(watermark, agent.timeline.settled_at)
             self._note_late(record, event, at, watermark, applied=applied)
             if not applied:
                 return
@@ -349,6 +355,9 @@ class PartitionFold:
             self._source_expiry.expect(source, self._silent_at(clock))
         if ticks:
             self._let_go_due(source, minute_of(at))
+            if state.forgotten:
+                latest = {name: of_source.latest for name, of_source in state.sources.items()}
+                state.forgotten = still_ahead(state.forgotten, latest)
         if partition_ticks:
             for silent in self._source_expiry.due(minute_of(at)):
                 self._give_up(silent, minute_of(at))
@@ -370,6 +379,7 @@ class PartitionFold:
         if due > minute:
             self._source_expiry.expect(source, due)
             return
+        clock.latest = furthest(self.state.forgotten, source, clock.latest)
         clock.latest += self._rules.lateness_ms + 1
         clock.heard_at = NEVER
         self._let_go_due(source, _FOR_EVER)

@@ -16,6 +16,7 @@ import msgspec
 from streams.fold.agents import AgentTimeline, SavedTimeline, restored
 from streams.fold.expiry import minute_of
 from streams.fold.facts import Fact
+from streams.fold.forgotten import Forgotten
 from streams.fold.panes import Contribution, Pane, PaneKey
 
 STATE_VERSION: Final = 1
@@ -107,6 +108,7 @@ class State:
     __slots__ = (
         "agents",
         "event_time",
+        "forgotten",
         "interactions",
         "next_offset",
         "panes",
@@ -122,6 +124,7 @@ class State:
         self.interactions: dict[Subject, InteractionState] = {}
         self.agents: dict[Subject, AgentState] = {}
         self.panes: dict[PaneKey, Pane] = {}
+        self.forgotten: list[Forgotten] = []
 
 
 # Saved as tuples: compiled (deploy/compile_fold.py), a msgspec structure would be saved otherwise.
@@ -139,9 +142,10 @@ _Saved = tuple[
     list[_SavedInteraction],
     list[tuple[SavedTimeline, int]],
     list[_SavedPane],
+    list[tuple[dict[str, int], list[int]]],
 ]
 """next_offset, event_time, produced_at, sources (latest, heard_at), interactions, agents (timeline,
-changed), panes"""
+changed), panes, forgotten (clocks, subjects)"""
 
 
 _encoder: Final = msgspec.msgpack.Encoder()
@@ -176,6 +180,7 @@ def snapshot(state: State) -> bytes:
             (k, p.generation, p.references, p.thresholds, p.counts, p.bins)
             for k, p in state.panes.items()
         ],
+        [(f.clocks, sorted(f.subjects)) for f in state.forgotten],
     )
     return _encoder.encode(saved)
 
@@ -200,7 +205,7 @@ def restore(saved: bytes, version: int = STATE_VERSION) -> State:
         raise StateUnreadable(f"state is damaged: {damage}") from damage
     state = State()
     state.next_offset, state.event_time, state.produced_at = loaded[:3]
-    sources, interactions, agents, panes = loaded[3:]
+    sources, interactions, agents, panes, forgotten = loaded[3:]
     for source, (latest, heard_at) in sources.items():
         state.sources[source] = SourceClock(latest, heard_at)
     for tenant, interaction_id, source, opened_at, facts, contributions, *rest in interactions:
@@ -218,6 +223,7 @@ def restore(saved: bytes, version: int = STATE_VERSION) -> State:
         pane.counts = counts
         pane.bins = bins
         state.panes[key] = pane
+    state.forgotten = [Forgotten(clocks, set(subjects)) for clocks, subjects in forgotten]
     return state
 
 

@@ -115,6 +115,8 @@ class Seeks:
     reread_from: list[tuple[TP, int]] = field(default_factory=list)
     said: list[Message] = field(default_factory=list)
     hears: bool = True
+    recovered: int = 0
+    last: int = 0
 
     def commit(self, offsets: Mapping[TP, int]) -> None:
         self.committed.update(offsets)
@@ -125,6 +127,12 @@ class Seeks:
     async def say(self, messages: list[Message]) -> bool:
         self.said += messages
         return self.hears
+
+    async def recover(self) -> None:
+        self.recovered += 1
+
+    def seeks(self, tp: TP) -> int:  # noqa: ARG002 -- all are sought together
+        return self.last
 
 
 class Bench:
@@ -360,6 +368,106 @@ def test_a_fold_of_a_log_that_was_made_anew_begins_again(bench: Bench) -> None:
         await worker.revoke()
         bench.broker.log = "log-2"
         assert await worker.recover(frozenset({CALL_0})) == {CALL_0: 0}
+        await worker.stop()
+
+    run(test)
+
+
+def test_a_block_of_a_log_that_was_made_anew_is_not_stored(bench: Bench) -> None:
+    async def test() -> None:
+        worker = bench.worker()
+        await worker.recover(frozenset({CALL_0}))
+        await worker.process(chunk(range(5)))
+        bench.broker.log = "log-2"
+        await worker.settle()
+        assert bench.offsets() == []
+        assert bench.reader.recovered == 1
+
+        bench.reader.last = 1
+        assert await worker.recover(frozenset({CALL_0})) == {CALL_0: 0}
+        await worker.process(chunk(range(5, 8)))  # of the old log, still in a buffer
+        await worker.process(chunk(range(2), seek=2))
+        await worker.stop()
+        rows = bench.store.query("SELECT log, source_offset FROM events FINAL ORDER BY ALL")
+        assert [tuple(row.values()) for row in rows] == [("log-2", 0), ("log-2", 1)]
+        assert not bench.failures
+
+    run(test)
+
+
+def test_a_worker_with_nothing_to_store_hears_of_a_log_that_was_made_anew(bench: Bench) -> None:
+    async def test() -> None:
+        worker = bench.worker()
+        await worker.recover(frozenset({CALL_0}))
+        await worker.check_logs()
+        assert bench.reader.recovered == 0
+        bench.broker.log = "log-2"
+        await worker.check_logs()
+        assert bench.reader.recovered == 1
+        await worker.stop()
+
+    run(test)
+
+
+def test_a_shorter_log_that_was_made_anew_is_not_one_that_was_cut_off(bench: Bench) -> None:
+    async def test() -> None:
+        worker = bench.worker()
+        await worker.recover(frozenset({CALL_0}))
+        await worker.process(chunk(range(5)))
+        bench.broker.log, bench.broker.end = "log-2", 3
+        # aiokafka found no offset 5, and went back to the oldest record.
+        await worker.process(chunk([0, 1], begins=5))
+        assert bench.reader.recovered == 1
+        assert await worker.recover(frozenset({CALL_0})) == {CALL_0: 0}
+        await worker.stop()
+
+    run(test)
+
+
+def test_a_block_waits_while_nobody_knows_whose_log_it_is(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.worker.RETRY_SECONDS", 0.01)
+
+    async def test() -> None:
+        worker = bench.worker()
+        await worker.recover(frozenset({CALL_0}))
+        await worker.process(chunk(range(5)))
+        bench.broker.away = 1_000_000
+        await worker.flush()
+        await until(lambda: "waiting for the broker" in bench.health.waiting())
+        assert bench.offsets() == []
+        bench.broker.away = 0
+        await worker.settle()
+        assert bench.offsets() == list(range(5))
+        await worker.stop()
+
+    run(test)
+
+
+def test_stopping_while_the_broker_is_away_is_bounded_and_stores_nothing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.worker.RETRY_SECONDS", 0.01)
+
+    async def test() -> None:
+        worker = bench.worker(revoke_seconds=0.3)
+        await worker.recover(frozenset({CALL_0}))
+        await worker.process(chunk(range(5)))
+        bench.broker.away = 1_000_000
+        assert await worker.stop()
+        assert bench.offsets() == []
+        assert not bench.failures
+
+    run(test)
+
+
+def test_partitions_that_a_topic_made_anew_does_not_have_are_left_out(bench: Bench) -> None:
+    async def test() -> None:
+        worker = bench.worker()
+        gone = TP(EVENTS_CALL, 9)
+        assert await worker.recover(frozenset({CALL_0, gone})) == {CALL_0: 0}
+        assert worker.assigned == {CALL_0}
         await worker.stop()
 
     run(test)
