@@ -111,7 +111,7 @@ class Centre:
         started = InteractionStarted(
             direction=direction,
             purpose=purpose,
-            customer=customer_block(contact.identifiers),
+            customer=customer_block(tuple(contact.identifiers)),
             language=contact.language,
             site=contact.site,
             linked_to=linked_to,

@@ -12,7 +12,7 @@ from simulator.dice import Dice
 from simulator.settings import FaultModel
 from simulator.telling import Encoded, Encoder, Told
 
-GARBAGE: Final = (
+GARBAGE: Final[tuple[bytes, ...]] = (
     b"",
     b"{",
     b"\xff\xfe",

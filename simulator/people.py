@@ -4,6 +4,7 @@ Phone numbers lie under +1 555, an area code that was never given to an area, be
 that are kept for fiction are fewer than customers; mail domains are reserved ones.
 """
 
+from functools import lru_cache
 from typing import Final
 
 from schemas.events import Customer, Identifier
@@ -68,8 +69,9 @@ def shown_by(person: Person, channel: str, dice: Dice, anonymous_share: float) -
     return shown
 
 
-def customer_block(shown: list[Shown]) -> Customer:
-    """As events carry it."""
+@lru_cache(maxsize=1 << 12)
+def customer_block(shown: tuple[Shown, ...]) -> Customer:
+    """As events carry it; a contact's first events carry the same one."""
     return Customer(identifiers=tuple(identifier(item) for item in shown))
 
 

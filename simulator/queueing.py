@@ -40,7 +40,7 @@ def wait_for_agent(
         skills=(queue.skill,) if queue.skill else (),
         language=contact.language,
         position=visit.position,
-        customer=customer_block(contact.identifiers),
+        customer=customer_block(tuple(contact.identifiers)),
     )
     centre.say(contact, "queue.entered", entered)
     leaves_at: int | None = None
