@@ -7,40 +7,51 @@ for minutes; `purge` has them removed now.
 import re
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
+from schemas.rows import Row, Str
 from schemas.tables import TABLES
 from sinks.store import Store
 
 SHORTEST_FORM: Final = 5
 """Characters; a shorter value is not looked for as such: it would be found in everything."""
 PURGE_SECONDS: Final = 60.0
+LOAD_SECONDS: Final = 10.0
+_AT_ONCE: Final = (
+    "old_parts_lifetime = 0, cleanup_delay_period = 1, max_cleanup_delay_period = 1,"
+    " cleanup_delay_period_random_add = 0"
+)
+"""Settings of a table under which replaced parts go within a second."""
 PAGE: Final = 2_000
 
-_EDGES: Final = "tenant = {tenant:String} AND (customer_key IN {keys:Array(String)}"
+_CONTACT: Final = "IN (SELECT value FROM {targets} WHERE what = 'contact')"
+_KEY: Final = "IN (SELECT value FROM {targets} WHERE what = 'key')"
+_LIKE: Final = "(SELECT any(value) FROM {targets} WHERE what = 'pattern')"
+_TENANT: Final = "tenant = (SELECT any(value) FROM {targets} WHERE what = 'tenant')"
+_SHOWS: Final = (
+    "hasAny(identifiers, (SELECT groupArray(value) FROM {targets} WHERE what = 'identifier'))"
+)
+_LINKED: Final = f"customer_key {_KEY} OR other_key {_KEY} OR evidence {_CONTACT}"
+_BOUND: Final = f"customer_key {_KEY} OR customer_id {_KEY}"
 _CONDITIONS: Final[Mapping[str, str]] = {
-    "events": "tenant = {tenant:String} AND (subject IN {contacts:Array(String)}"
-    " OR match(subject, {pattern:String}) OR match(payload, {pattern:String}))",
-    "interactions": "tenant = {tenant:String} AND (interaction_id IN {contacts:Array(String)}"
-    " OR customer_key IN {keys:Array(String)} OR hasAny(identifiers, {texts:Array(String)}))",
-    "customer_interactions": "tenant = {tenant:String} AND (customer_key IN {keys:Array(String)}"
-    " OR interaction_id IN {contacts:Array(String)})",
-    "identity_links": f"{_EDGES} OR other_key IN {{keys:Array(String)}}"
-    " OR evidence IN {contacts:Array(String)})",
-    "identity_edges": f"{_EDGES} OR other_key IN {{keys:Array(String)}}"
-    " OR evidence IN {contacts:Array(String)})",
-    "identity_map": f"{_EDGES} OR customer_id IN {{keys:Array(String)}})",
-    "identity_members": f"{_EDGES} OR customer_id IN {{keys:Array(String)}})",
+    "events": f"{_TENANT} AND (subject {_CONTACT} OR match(subject, {_LIKE})"
+    f" OR match(payload, {_LIKE}))",
+    "interactions": f"{_TENANT} AND (interaction_id {_CONTACT} OR customer_key {_KEY} OR {_SHOWS})",
+    "customer_interactions": f"{_TENANT} AND (customer_key {_KEY} OR interaction_id {_CONTACT})",
+    "identity_links": f"{_TENANT} AND ({_LINKED})",
+    "identity_edges": f"{_TENANT} AND ({_LINKED})",
+    "identity_map": f"{_TENANT} AND ({_BOUND})",
+    "identity_members": f"{_TENANT} AND ({_BOUND})",
     # What could not be read has no tenant.
-    "dead_letters": "key IN {contacts:Array(String)}"
-    " OR JSONExtractString(value, 'subject') IN {contacts:Array(String)}"
-    " OR match(key, {pattern:String}) OR match(value, {pattern:String})"
-    " OR match(error, {pattern:String}) OR arrayExists(h -> match(h.2, {pattern:String}), headers)",
-    "late_events": "tenant = {tenant:String} AND (subject IN {contacts:Array(String)}"
-    " OR match(subject, {pattern:String}))",
+    "dead_letters": f"key {_CONTACT} OR JSONExtractString(value, 'subject') {_CONTACT}"
+    f" OR match(key, {_LIKE}) OR match(value, {_LIKE}) OR match(error, {_LIKE})"
+    f" OR arrayExists(h -> match(h.2, {_LIKE}), headers)",
+    "late_events": f"{_TENANT} AND (subject {_CONTACT} OR match(subject, {_LIKE}))",
 }
-"""What is a customer's, by table."""
+"""What is a customer's, by table. `{targets}` is a table that says who is meant: the text of a
+mutation stays on disk, and in logs, so it must not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +76,37 @@ class Person:
             return r"[^\x00-\x{10FFFF}]"  # matches nothing
         return f"(^|[^0-9A-Za-z])({'|'.join(map(re.escape, long))})($|[^0-9A-Za-z])"
 
-    def parameters(self) -> dict[str, Any]:
-        """The parameters of the conditions."""
-        return {
-            "tenant": self.tenant,
-            "keys": sorted(self.keys),
-            "texts": sorted(self.identifiers),
-            "contacts": sorted(self.contacts),
-            "pattern": self.pattern,
-        }
+    def targets(self) -> list[tuple[str, str]]:
+        """(what, value) of all that is looked for."""
+        return [
+            ("tenant", self.tenant),
+            ("pattern", self.pattern),
+            *(("key", key) for key in self.keys),
+            *(("identifier", text) for text in self.identifiers),
+            *(("contact", contact) for contact in self.contacts),
+        ]
+
+
+class _TargetRow(Row):
+    """Whom a mutation means."""
+
+    TABLE = "erasure_targets"
+    KEY = ()
+    what: Str
+    value: Str
+
+
+@contextmanager
+def _targets(store: Store, person: Person) -> Iterator[str]:
+    """The name of a table in memory that says who is meant; gone at the end."""
+    name = _TargetRow.TABLE
+    store.command(f"DROP TABLE IF EXISTS {name} SYNC")
+    store.command(f"CREATE TABLE {name} (what String, value String) ENGINE = Memory")
+    try:
+        store.insert(_TargetRow, person.targets())
+        yield name
+    finally:
+        store.command(f"DROP TABLE IF EXISTS {name} SYNC")
 
 
 def contacts_showing(store: Store, person: Person) -> frozenset[str]:
@@ -83,7 +116,11 @@ def contacts_showing(store: Store, person: Person) -> frozenset[str]:
         " WHERE tenant = {tenant:String} AND customer_key IN {keys:Array(String)}"
         " UNION DISTINCT SELECT interaction_id FROM interactions"
         " WHERE tenant = {tenant:String} AND hasAny(identifiers, {texts:Array(String)})",
-        person.parameters(),
+        {
+            "tenant": person.tenant,
+            "keys": sorted(person.keys),
+            "texts": sorted(person.identifiers),
+        },
     )
     return frozenset(row["interaction_id"] for row in rows)
 
@@ -103,7 +140,7 @@ def payloads_of(store: Store, person: Person) -> Iterator[bytes]:
         "SELECT payload FROM events WHERE tenant = {tenant:String}"
         " AND topic = 'events.customer' AND (match(subject, {pattern:String})"
         " OR match(payload, {pattern:String}))",
-        person.parameters(),
+        {"tenant": person.tenant, "pattern": person.pattern},
         bytes_columns=("payload",),
     )
     yield from (row["payload"] for row in rows)
@@ -111,24 +148,24 @@ def payloads_of(store: Store, person: Person) -> Iterator[bytes]:
 
 def count(store: Store, person: Person) -> dict[str, int]:
     """Table -> rows that are the customer's, replaced ones included. Raises `StoreError`."""
-    return {
-        table: store.query(
-            f"SELECT count() AS n FROM {table} WHERE {condition}",  # noqa: S608 -- constants
-            person.parameters(),
-        )[0]["n"]
-        for table, condition in _CONDITIONS.items()
-    }
+    with _targets(store, person) as targets:
+        return {
+            table: store.query(
+                f"SELECT count() AS n FROM {table}"  # noqa: S608 -- constants
+                f" WHERE {condition.replace('{targets}', targets)}"
+            )[0]["n"]
+            for table, condition in _CONDITIONS.items()
+        }
 
 
-def delete(store: Store, person: Person, cluster: str | None) -> None:
+def delete(store: Store, person: Person) -> None:
     """Delete all rows of the customer, and wait until that is done. Raises `StoreError`."""
-    local = f"_local ON CLUSTER `{cluster}`" if cluster else ""
-    for table, condition in _CONDITIONS.items():
-        store.command(
-            f"ALTER TABLE {table}{local} DELETE WHERE {condition}",
-            person.parameters(),
-            {"mutations_sync": 2},
-        )
+    with _targets(store, person) as targets:
+        for table, condition in _CONDITIONS.items():
+            store.command(
+                f"ALTER TABLE {table} DELETE WHERE {condition.replace('{targets}', targets)}",
+                settings={"mutations_sync": 2},
+            )
 
 
 def search(store: Store, person: Person) -> dict[str, int]:
@@ -153,38 +190,40 @@ def search(store: Store, person: Person) -> dict[str, int]:
     return found
 
 
-def merge(store: Store, table: str, cluster: str | None) -> None:
+def merge(store: Store, table: str) -> None:
     """Have replaced rows of a table removed. Raises `StoreError`."""
-    local = f"_local ON CLUSTER `{cluster}`" if cluster else ""
-    store.command(f"OPTIMIZE TABLE {table}{local} FINAL")
+    store.command(f"OPTIMIZE TABLE {table} FINAL")
 
 
-def purge(store: Store, cluster: str | None) -> int:
+def purge(store: Store) -> int:
     """Have the parts removed that mutations and merges replaced; how many are left after a while.
 
     Raises `StoreError`.
     """
     tables = [*_CONDITIONS, "checkpoints"]
-    local = f"_local ON CLUSTER `{cluster}`" if cluster else ""
     for table in tables:
-        store.command(f"ALTER TABLE {table}{local} MODIFY SETTING old_parts_lifetime = 0")
-        if store.embedded:
-            # The embedded engine removes old parts when it loads a table.
-            store.command(f"DETACH TABLE {table} SYNC")
-            store.command(f"ATTACH TABLE {table}")
+        store.command(f"ALTER TABLE {table} MODIFY SETTING {_AT_ONCE}")
     deadline = time.monotonic() + PURGE_SECONDS
-    while (left := _old_parts(store)) and time.monotonic() < deadline:
-        time.sleep(0.2)
+    load_at = time.monotonic()
+    while (left := _old_parts(store, tables)) and (now := time.monotonic()) < deadline:
+        if store.embedded and now >= load_at:
+            # The embedded engine removes old parts soon after it has loaded a table.
+            for table in left:
+                store.command(f"DETACH TABLE {table} SYNC")
+                store.command(f"ATTACH TABLE {table}")
+            load_at = time.monotonic() + LOAD_SECONDS
+        time.sleep(0.1)
+    names = ", ".join(setting.partition(" = ")[0] for setting in _AT_ONCE.split(", "))
     for table in tables:
-        store.command(f"ALTER TABLE {table}{local} RESET SETTING old_parts_lifetime")
-    return left
+        store.command(f"ALTER TABLE {table} RESET SETTING {names}")
+    return sum(left.values())
 
 
-def _old_parts(store: Store) -> int:
+def _old_parts(store: Store, tables: list[str]) -> dict[str, int]:
+    """Table -> parts that were replaced and are still on disk."""
     rows = store.query(
-        "SELECT count() AS n FROM system.parts WHERE database = {database:String} AND NOT active"
-        " AND table NOT IN ('schema_migrations')",
-        {"database": store.database},
+        "SELECT table, count() AS n FROM system.parts WHERE database = {database:String}"
+        " AND NOT active AND has({tables:Array(String)}, table) GROUP BY table",
+        {"database": store.database, "tables": tables},
     )
-    left: int = rows[0]["n"]
-    return left
+    return {row["table"]: row["n"] for row in rows}

@@ -47,8 +47,8 @@ CLEAN_SECONDS: Final = 120.0
 """How long to wait for running workers to write checkpoints without what was erased."""
 
 
-class ErasureKeyMissing(Exception):
-    """A server's workers need one key, and none is configured."""
+class ErasureImpossible(Exception):
+    """Erasing cannot begin; the message says what is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def erasure_key(settings: Settings, *, make: bool = False) -> bytes:
     With the embedded engine it is kept in `data_dir`, and made there when it is asked for.
 
     Raises:
-        ErasureKeyMissing: it is to be made for a server.
+        ErasureImpossible: it is to be made for a server.
     """
     configured = settings.identity.erasure_key
     if configured is not None:
@@ -88,7 +88,7 @@ def erasure_key(settings: Settings, *, make: bool = False) -> bytes:
     if not make:
         return b""
     if not settings.clickhouse.embedded:
-        raise ErasureKeyMissing(
+        raise ErasureImpossible(
             "erasing needs identity.erasure_key (SWITCHBOARD_IDENTITY__ERASURE_KEY), the same for"
             " all workers and kept out of the database: without it events that are read again would"
             " bring the customer back"
@@ -141,19 +141,20 @@ class Erasure:
         """Erase what is stored of a person up to now. Doing it again does no harm.
 
         Raises:
-            ErasureKeyMissing: see `erasure_key`.
+            ErasureImpossible: see `erasure_key`.
             StoreError: the store failed in between; run it again.
         """
-        cluster = self._settings.clickhouse.cluster
+        if self._settings.clickhouse.cluster:
+            raise ErasureImpossible("erasing is not done across the shards of a cluster yet")
         key = erasure_key(self._settings, make=True)
         self._mark(person, key, now_ms)
         deleted = self.count(person)
-        stored.delete(self._store, person, cluster)
+        stored.delete(self._store, person)
         deleted["checkpoints"] = self._clean_checkpoints(key)
         # Between the count and the last clean checkpoint a worker may have written some more.
-        stored.delete(self._store, person, cluster)
-        stored.merge(self._store, CheckpointRow.TABLE, cluster)
-        old_parts = stored.purge(self._store, cluster)
+        stored.delete(self._store, person)
+        stored.merge(self._store, CheckpointRow.TABLE)
+        old_parts = stored.purge(self._store)
         found = stored.search(self._store, person)
         if left := len(list(self._dirty_checkpoints(key))):
             found["checkpoints"] = left

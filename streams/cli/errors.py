@@ -13,7 +13,7 @@ from streams.api.server import ApiNotServed
 from streams.broker_admin import TopicAdminError
 from streams.cli.options import NothingFound
 from streams.embedded import EmbeddedBrokerError
-from streams.erasure import ErasureKeyMissing
+from streams.erasure import ErasureImpossible
 from streams.takeover import LogTruncated
 from streams.timeline.reader import CustomerUnknown
 
@@ -32,7 +32,7 @@ FORESEEN: Final = (
     UnknownKpi,
     CustomerUnknown,
     NothingFound,
-    ErasureKeyMissing,
+    ErasureImpossible,
     FileNotFoundError,
     PermissionError,
 )
