@@ -14,7 +14,14 @@ from typing import Any, Final
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-COMPILED: Final = ("schemas/decode.py", "schemas/sketch.py", "streams/fold/*.py")
+COMPILED: Final = (
+    "schemas/decode.py",
+    "schemas/sketch.py",
+    "streams/fold/*.py",
+    "streams/identity/edges.py",
+    "streams/identity/erased.py",
+    "streams/identity/normalise.py",
+)
 
 
 class CompiledFold(BuildHookInterface):  # type: ignore[misc, type-arg]

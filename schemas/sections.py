@@ -160,8 +160,9 @@ class ProcessingSettings(Section):
     passed its end by this much; what comes later still corrects it, and is counted as late."""
     horizon_seconds: HorizonSettings = HorizonSettings()
     """When silent contacts are presumed lost."""
-    flush_rows: int = Field(default=50_000, ge=1, le=1_000_000)
-    """Rows after which a block is written. ClickHouse likes 10,000 to 100,000."""
+    flush_rows: int = Field(default=200_000, ge=1, le=1_000_000)
+    """Rows of all tables after which a block is written. Each block costs one insert a table, and
+    each insert some ten milliseconds, whatever its size."""
     flush_seconds: float = Field(default=1.0, gt=0, le=60)
     """Time after which a block is written, however small."""
     checkpoint_seconds: float = Field(default=10, gt=0, le=3_600)

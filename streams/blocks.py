@@ -23,7 +23,7 @@ class Pace:
     partitions are given up.
     """
 
-    flush_rows: int = 50_000
+    flush_rows: int = 200_000
     flush_seconds: float = 1.0
     checkpoint_seconds: float = 10.0
     checkpoint_events: int = 200_000
