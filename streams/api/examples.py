@@ -1,16 +1,18 @@
-"""What answers look like, for OpenAPI: built from the models, so they cannot be wrong. Pure."""
+"""What answers look like, for OpenAPI: built from the models, so they cannot be wrong. Pure.
+
+FastAPI leaves `null` out of examples, so these have values everywhere.
+"""
 
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from schemas.timeline import (
-    CallbackStep,
     ChannelUse,
     Contact,
     Customer,
+    Message,
     OpenContact,
     Rating,
-    Recording,
     Summary,
     TimelinePage,
     Transfer,
@@ -64,7 +66,7 @@ PAGE: Final = TimelinePage(
     contacts=[
         Contact(
             interaction_id="1772442000.17",
-            channel="call",
+            channel="chat",
             direction="inbound",
             status="ended",
             started_at=datetime(2026, 3, 2, 9, 0, tzinfo=UTC),
@@ -85,8 +87,8 @@ PAGE: Final = TimelinePage(
             wait_seconds=12.0,
             talk_seconds=431.0,
             hold_seconds=20.0,
-            wrapup_seconds=0.0,
-            first_response_seconds=None,
+            wrapup_seconds=30.0,
+            first_response_seconds=14.0,
             missed_rings=1,
             visits=[
                 Visit(
@@ -98,7 +100,7 @@ PAGE: Final = TimelinePage(
                     ring_seconds=4.0,
                     talk_seconds=431.0,
                     hold_seconds=20.0,
-                    wrapup_seconds=None,
+                    wrapup_seconds=30.0,
                     missed_rings=1,
                     transfer="consult",
                 )
@@ -114,25 +116,34 @@ PAGE: Final = TimelinePage(
             ],
             holds=[],
             menus=[],
-            callbacks=[
-                CallbackStep(
+            callbacks=[],
+            messages=[
+                Message(
                     at=datetime(2026, 3, 2, 9, 0, tzinfo=UTC),
-                    step="connected",
-                    queue="support",
+                    id="m-1",
+                    author="customer",
+                    agent="",
+                    text="Where is my parcel?",
+                    public=True,
+                    automatic=False,
+                    in_reply_to="",
+                    depth=0,
+                ),
+                Message(
+                    at=datetime(2026, 3, 2, 9, 0, 14, tzinfo=UTC),
+                    id="m-2",
+                    author="agent",
                     agent="2005",
-                    reason="",
-                )
+                    text="It will be with you today.",
+                    public=True,
+                    automatic=False,
+                    in_reply_to="m-1",
+                    depth=1,
+                ),
             ],
-            messages=[],
             tickets=[],
             ratings=[_RATING],
-            recordings=[
-                Recording(
-                    reference="recordings/1772442000.17.wav",
-                    started_at=datetime(2026, 3, 2, 9, 0, 12, tzinfo=UTC),
-                    stopped_at=datetime(2026, 3, 2, 9, 8, tzinfo=UTC),
-                )
-            ],
+            recordings=[],
             has_events=True,
         )
     ],
