@@ -8,6 +8,7 @@ floats, None where there is nothing to divide by.
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
 from typing import Any, Final, Literal, NamedTuple
 
 from simulator.truth import Contact, Leg, Staff, Truth, Visit
@@ -157,58 +158,86 @@ def _handling(visits: list[Visit], ended: list[Visit]) -> Figures:
     }
 
 
-def agent_figures(truth: Truth) -> dict[str, Figures]:
-    """KPIs of agents, over all the time; who never came to work and had no contact is left out."""
+Span = tuple[int, int]
+"""An interval in milliseconds: [from, to)."""
+EVER: Final[Span] = (0, 1 << 60)
+
+
+def agent_figures(truth: Truth, spans: Iterable[Span] = (EVER,)) -> dict[tuple[str, int], Figures]:
+    """KPIs of agents by agent and the beginning of each span in which anything was counted.
+
+    An answer counts when it came, talk and all handling when the agent was done with the contact,
+    time in a state in the spans in which it passed.
+    """
     legs: dict[str, list[tuple[Contact, Leg]]] = defaultdict(list)
-    missed: dict[str, int] = defaultdict(int)
-    attempted: dict[str, int] = defaultdict(int)
+    missed: dict[str, list[int]] = defaultdict(list)
+    attempted: dict[str, list[int]] = defaultdict(list)
     for contact in truth.contacts:
         if contact.direction == "outbound":
-            attempted[contact.agent] += 1
+            attempted[contact.agent].append(contact.started_at)
         for leg in contact.legs:
             legs[leg.agent].append((contact, leg))
         for ring in contact.rings:
-            missed[ring.agent] += ring.outcome == "missed"
-    return {
-        staff.agent: _of_agent(
-            staff, legs[staff.agent], missed[staff.agent], attempted[staff.agent]
-        )
-        for staff in truth.staff
-        if staff.states
-    }
+            if ring.outcome == "missed":
+                missed[ring.agent].append(ring.at)
+    found = {}
+    for span in spans:
+        for staff in truth.staff:
+            name = staff.agent
+            figures = _of_agent(staff, legs[name], missed[name], attempted[name], span)
+            if any(figures.values()):
+                found[name, span[0]] = figures
+    return found
 
 
 def _of_agent(
-    staff: Staff, legs: list[tuple[Contact, Leg]], missed: int, attempted: int
+    staff: Staff,
+    legs: list[tuple[Contact, Leg]],
+    missed_at: list[int],
+    attempted_at: list[int],
+    span: Span,
 ) -> Figures:
-    inbound = sum(contact.direction == "inbound" for contact, _ in legs)
-    over = [leg for _, leg in legs if leg.ended_at is not None]
+    connected = [contact.direction for contact, leg in legs if _is_within(leg.connected_at, span)]
+    over = [
+        leg
+        for _, leg in legs
+        if leg.concluded_at is not None and _is_within(leg.concluded_at, span)
+    ]
+    inbound = connected.count("inbound")
+    missed = sum(_is_within(at, span) for at in missed_at)
     talk = sum(leg.talk_ms for leg in over)
     handle = talk + sum(leg.hold_ms + (leg.wrapup_ms or 0) for leg in over)
-    states = time_in_states(staff)
+    states = time_in_states(staff, span)
     busy = states["on_contact"] + states["wrapup"]
     return {
         "agent_answered": inbound,
         "agent_missed": missed,
         "agent_handled": len(over),
         "agent_transferred": sum(leg.transfer != "" for leg in over),
-        "agent_outbound_attempted": attempted,
-        "agent_outbound_connected": len(legs) - inbound,
+        "agent_outbound_attempted": sum(_is_within(at, span) for at in attempted_at),
+        "agent_outbound_connected": connected.count("outbound"),
         **{f"agent_{state}_seconds": ms / 1000 for state, ms in states.items()},
         "agent_average_talk_seconds": mean_seconds([talk], len(over)),
         "agent_average_handle_seconds": mean_seconds([handle], len(over)),
         "agent_answer_ratio": ratio(inbound, inbound + missed),
-        "agent_occupancy_ratio": ratio(busy, busy + states["available"]),
+        # Without a word of being busy, nothing can be said of how much of the time it was.
+        "agent_occupancy_ratio": (
+            None if talk and not busy else ratio(busy, busy + states["available"])
+        ),
         "agent_utilisation_ratio": ratio(handle, busy + states["available"] + states["paused"]),
     }
 
 
-def time_in_states(staff: Staff) -> dict[str, int]:
+def _is_within(at: int, span: Span) -> bool:
+    return span[0] <= at < span[1]
+
+
+def time_in_states(staff: Staff, span: Span = EVER) -> dict[str, int]:
     """Milliseconds that an agent spent in each state at work; the one they are in is not over."""
     spent = dict.fromkeys(("available", "on_contact", "wrapup", "paused"), 0)
-    for (begin, state, _), (end, _, _) in zip(staff.states, staff.states[1:], strict=False):
+    for (begin, state, _), (end, _, _) in pairwise(staff.states):
         if state != "offline":
-            spent[state] += end - begin
+            spent[state] += max(0, min(end, span[1]) - max(begin, span[0]))
     return spent
 
 

@@ -104,10 +104,15 @@ def test_an_agents_state_that_lasts_is_not_counted_yet() -> None:
     rung.rings = [Ring("ada", 1, 5, "missed"), Ring("ada", 2, 5, "cancelled")]
     out = contact(direction="outbound")
     out.agent, out.legs = "ada", [Leg("ada", "", 5)]
-    figures = agent_figures(truth_of(rung, out, staff=(ada,)))["ada"]
+    truth = truth_of(rung, out, staff=(ada,))
+    figures = agent_figures(truth)["ada", 0]
     assert figures["agent_answered"] == figures["agent_missed"] == figures["agent_handled"] == 1
     assert figures["agent_outbound_attempted"] == figures["agent_outbound_connected"] == 1
     assert figures["agent_occupancy_ratio"] == 30 / 100
+    by_span = agent_figures(truth, [(0, 50), (50, 80), (80, 200), (200, 300)])
+    assert by_span.keys() == {("ada", 0), ("ada", 50), ("ada", 80)}
+    assert [f["agent_available_seconds"] for f in by_span.values()] == [0.05, 0.02, 0]
+    assert [f["agent_missed"] for f in by_span.values()] == [1, 0, 0]
 
 
 @settings(max_examples=15)

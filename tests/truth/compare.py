@@ -65,6 +65,7 @@ def everything(store: Store, run: Run, repeat_seconds: int = 4 * 3600) -> Iterat
     yield from of_queues(store, run)
     yield from of_intervals(store, run)
     yield from of_customers(store, run, repeat_seconds)
+    yield from of_thresholds(store, run)
     yield from of_agents(store, run)
 
 
@@ -110,11 +111,25 @@ def of_customers(store: Store, run: Run, repeat_seconds: int) -> Iterator[Compar
     yield from _beside(truth, _by_dimensions(results, names), names, all_places=False)
 
 
+def of_thresholds(store: Store, run: Run) -> Iterator[Compared]:
+    """KPIs of queues for thresholds that nobody configured."""
+    names = ("queue", "channel")
+    results = kpi_table(store, TENANT, split=names, target=47, short=2.5)
+    truth = queue_figures(run.truth, target_seconds=47, short_seconds=2.5)
+    yield from _beside(truth, _by_dimensions(results, names), ("queue", "channel, T 47 s"))
+
+
 def of_agents(store: Store, run: Run) -> Iterator[Compared]:
-    """KPIs of agents."""
-    measured = _by_dimensions(agent_table(store, TENANT), ("agent",))
-    truth = {(agent,): figures for agent, figures in agent_figures(run.truth).items()}
-    yield from _beside(truth, measured, ("agent",))
+    """KPIs of agents, in all and by half hour."""
+    whole = {(r.dimensions["agent"], 0): r.values for r in agent_table(store, TENANT)}
+    yield from _beside(agent_figures(run.truth), whole, ("agent", "from"))
+    parts = {
+        (r.dimensions["agent"], _milliseconds(r.interval_start, run)): r.values
+        for r in agent_table(store, TENANT, interval="30m")
+        if any(r.values.values())
+    }
+    spans = [(at, at + HALF_HOUR_MS) for at in range(0, run.ends_at + 1, HALF_HOUR_MS)]
+    yield from _beside(agent_figures(run.truth, spans), parts, ("agent", "half hour"))
 
 
 def interactions(store: Store, run: Run) -> list[str]:
