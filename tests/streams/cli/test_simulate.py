@@ -8,7 +8,10 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from schemas.topics import SOURCE_TOPICS
+from simulator.figures import queue_figures
 from simulator.presets import PRESETS, small
 from simulator.run import Run
 from simulator.telling import Encoded
@@ -72,6 +75,29 @@ def test_a_queue_log_is_written_as_asterisk_would(tmp_path: Path) -> None:
     simulated(tmp_path, "--seed", "5", "--format", "queue-log", "--output", "queue_log")
     lines = (tmp_path / "queue_log").read_text().splitlines()
     assert lines == list(Run(small(seed=5)).queue_log())
+
+
+def test_a_simulated_queue_log_is_processed_like_any_other(tmp_path: Path) -> None:
+    simulated(tmp_path, "--seed", "5", "--format", "queue-log", "--output", "queue_log")
+    for command in (
+        ("process", "asterisk-queue-log", "queue_log"),
+        ("kpis", "--format", "json"),
+    ):
+        done = switchboard(*command, "--data", "data", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    measured = {kpis["queue"]: kpis for kpis in json.loads(done.stdout)}
+    run = Run(small(seed=5))
+    for _ in run.events():
+        pass
+    truth = {q: f for (q, channel), f in queue_figures(run.truth).items() if channel == "call"}
+    assert measured.keys() == truth.keys()
+    for queue, figures in truth.items():
+        found = measured[queue]
+        for kpi in ("offered", "answered", "ended", "emptied", "open", "transferred_blind"):
+            assert found[kpi] == figures[kpi], (queue, kpi)
+        # Whole seconds: each end of a wait is cut off, so a wait is less than a second off.
+        speed = figures["average_speed_of_answer_seconds"]
+        assert found["average_speed_of_answer_seconds"] == pytest.approx(speed, abs=1)
 
 
 def test_a_live_centre_is_closed_by_ctrl_c_and_leaves_its_truth(tmp_path: Path) -> None:
