@@ -19,6 +19,7 @@ COMMANDS: Final = (
     "process",
     "kpis",
     "timeline",
+    "customer",
     "interaction",
     "run",
     "api",
