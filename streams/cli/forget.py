@@ -9,7 +9,6 @@ import typer
 from rich.table import Table
 
 from sinks.erasure import Person
-from streams.app import limits_of, rules_of
 from streams.cli.options import (
     ConfigOption,
     DataOption,
@@ -53,6 +52,8 @@ def forget(
     that are read again do not bring them back. Topics keep what they have until their retention.
     Exits with 1 if anything was found after it.
     """
+    from streams.app import limits_of, rules_of
+
     log_to_stderr(verbose=False)
     settings = settings_of(config, data, tenant)
     with store_to_read(settings) as store:

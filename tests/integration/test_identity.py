@@ -5,15 +5,18 @@ import json
 import time
 from collections.abc import Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
-from schemas.topics import EVENTS_CALL, EVENTS_CHAT, EVENTS_CUSTOMER, EVENTS_EMAIL
+from schemas.topics import EVENTS_CALL, EVENTS_CHAT, EVENTS_EMAIL
+from sinks.identity import pairs_of
 from sinks.metrics import Metrics
 from sinks.store import Store
 from streams.app import Pipeline
 from streams.fold.customers import customer_key
 from streams.parts import migrate_all
 from tests.integration.conftest import DEADLINE_SECONDS, Run, Sent, publish
+from tests.support.command_line import switchboard
 
 PHONE = {"kind": "phone", "value": "+49 30 123456"}
 MAIL = {"kind": "email", "value": "Ada@Example.org"}
@@ -43,7 +46,6 @@ def shown(topic: str, subject: str, minute: int, *identifiers: dict[str, str]) -
 CALL = shown(EVENTS_CALL, "call-1", 0, PHONE)
 CHAT = shown(EVENTS_CHAT, "chat-1", 10, MAIL)
 LINKING_MAIL = shown(EVENTS_EMAIL, "mail-1", 20, MAIL, {**PHONE, "value": "+4930123456"})
-UNLINK = event(EVENTS_CUSTOMER, "someone", "customer.unlinked", 30, a=MAIL, b=PHONE)
 
 
 def customers(store: Store) -> dict[str, str]:
@@ -76,7 +78,7 @@ async def until(condition: Callable[[], bool], what: str) -> float:
 
 
 def test_a_person_on_three_channels_becomes_one_customer_at_once(
-    run: Run, new_store: Callable[[], Store]
+    run: Run, new_store: Callable[[], Store], tmp_path: Path
 ) -> None:
     store = new_store()
     settings = run.settings(4)
@@ -99,17 +101,24 @@ def test_a_person_on_three_channels_becomes_one_customer_at_once(
                 "SELECT * FROM events WHERE subject != 'mail-1' ORDER BY subject"
             )
             assert rewritten == history
-            await publish(run.bootstrap, [UNLINK])
+            said = await asyncio.to_thread(
+                switchboard,
+                *("customer", "unlink", "ada@example.org", "+4930123456", "--reason", "mother"),
+                *("--broker", run.bootstrap),
+                cwd=tmp_path,
+            )
+            assert said.returncode == 0, said.stderr
             unlinked = await until(lambda: customers(store) == {}, "two customers again")
         return [linked, unlinked]
 
     took = asyncio.run(live())
     print("linked and unlinked after", took)  # noqa: T201 -- for whoever runs it with -s
     assert max(took) < 2.0
-    (edge,) = store.query(
-        "SELECT state, rule, evidence FROM identity_edges FINAL WHERE customer_key < other_key"
-    )
-    assert edge == {"state": "unlinked", "rule": "interaction", "evidence": "mail-1"}
+    (pair,) = pairs_of(store, "default", [PHONE_KEY, MAIL_KEY])
+    assert {pair.identifier, pair.other} == {"phone:+4930123456", "email:ada@example.org"}
+    assert (pair.state, pair.rule, pair.evidence) == ("unlinked", "interaction", "mail-1")
+    assert pair.times == 2
+    assert pair.unlinked_at is not None
 
 
 def test_a_run_to_the_end_leaves_no_message_unheard(
