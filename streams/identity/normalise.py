@@ -139,13 +139,21 @@ def _phone(value: str, region: str, shortest: int) -> str:
     if not digits.strip("0") or (len(digits) < shortest and not international):
         return ""
     bare = f"+{digits}" if international else digits
-    if international or region:
-        for form in (value, bare):
-            with suppress(phonenumbers.NumberParseException):
-                number = phonenumbers.parse(form, region or None)
-                if phonenumbers.is_possible_number(number):
-                    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-    return bare
+    if not international and not region:
+        return bare
+    number = _e164(value, region) or _e164(bare, region) or bare
+    while (again := _e164(number, region)) not in ("", number):
+        number = again  # leading zeros of a number that is none go one after the other
+    return number
+
+
+def _e164(form: str, region: str) -> str:
+    """A number in E.164; `""` where it is none."""
+    with suppress(phonenumbers.NumberParseException):
+        number = phonenumbers.parse(form, region or None)
+        if phonenumbers.is_possible_number(number):
+            return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return ""
 
 
 def _email(value: str) -> str:
