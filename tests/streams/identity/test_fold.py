@@ -145,7 +145,7 @@ def test_the_erased_leave_and_do_not_come_back_but_others_stay() -> None:
     anew = fold(erased=erased)
     anew.apply(records)
     rows = named(IdentityMapRow, anew.drain().rows[IdentityMapRow])
-    assert {row["customer_key"] for row in rows} == {"a", "c"}
+    assert {row["customer_key"] for row in rows} == {"a", "c", "d"}
     # In touch again, later than that.
     anew.apply([Record(3, rendered(link("a", "b", 11)).value)])
     rows = named(IdentityMapRow, anew.drain().rows[IdentityMapRow])
