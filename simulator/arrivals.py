@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
+from simulator.clock import HOUR_MS
 from simulator.dice import Dice
-
-HOUR_MS = 3_600_000
 
 
 def moments(dice: Dice, a_day: float, load_by_hour: Sequence[float], days: int) -> Iterator[int]:

@@ -5,6 +5,7 @@ from typing import Literal, cast
 from schemas.events import CampaignMessage
 from schemas.topics import EVENTS_CUSTOMER
 from simulator.centre import Centre, Process
+from simulator.clock import HOUR_MS
 from simulator.people import subject_of
 from simulator.settings import CampaignModel
 from simulator.truth import Mailing, Person
@@ -13,7 +14,7 @@ from simulator.truth import Mailing, Person
 def send(centre: Centre, campaign: CampaignModel) -> Process:
     """All messages of a campaign, one after the other, each of them a process of its own."""
     gap = max(1, round(1000 / campaign.messages_a_second))
-    yield centre.env.timeout(max(0, round(campaign.at_hour * 3_600_000)))
+    yield centre.env.until(round(campaign.at_hour * HOUR_MS))
     for _ in range(campaign.messages):
         centre.start(_message(centre, campaign, centre.population.somebody()))
         yield centre.env.timeout(gap)

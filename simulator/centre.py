@@ -11,7 +11,7 @@ from typing import Any, Final
 from simpy import Event
 
 from schemas.events import Channel, Data, Direction, InteractionEnded, InteractionStarted, Party
-from simulator.clock import Clock
+from simulator.clock import DAY_MS, Clock
 from simulator.dice import Dice
 from simulator.people import Population, customer_block, hired, shown_by
 from simulator.routing import Floor
@@ -37,7 +37,7 @@ class Centre:
         self.truth = Truth(settings.start_at)
         self.told: list[Told] = []
         self.run = f"{settings.seed}-{settings.start_at:%Y%m%d}"
-        self.closes_at = settings.days * 86_400_000
+        self.closes_at = settings.days * DAY_MS
         self.arrive: Callable[[QueueModel, Person, str, str], None]
         """Lets a customer contact a queue: with which topic, and because of what."""
         self._dice: dict[str, Dice] = {}

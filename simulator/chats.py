@@ -5,7 +5,7 @@ from typing import Any
 
 from simpy import Event
 
-from schemas.events import ExitReason, Party
+from schemas.events import Party
 from simulator import aftermath
 from simulator.aftermath import use_selfservice
 from simulator.centre import Centre, Process
@@ -37,9 +37,9 @@ def chat(
         limits.append((dice.within(1, 10), "emptied"))
     answered = yield from wait_for_agent(centre, contact, queue, limits)
     if answered is None:
-        reason: ExitReason | str = contact.visits[-1].outcome
-        by: Party = "customer" if reason == "abandoned" else "system"
-        centre.end(contact, by, disposition=reason)
+        outcome = contact.visits[-1].outcome
+        by: Party = "customer" if outcome == "abandoned" else "system"
+        centre.end(contact, by, disposition=outcome)
     else:
         yield from _conversation(centre, contact, queue, *answered)
     aftermath.of(centre, contact)

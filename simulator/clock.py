@@ -1,8 +1,11 @@
 """Simulated time, in whole milliseconds since the simulation began. Pure."""
 
-from typing import cast
+from typing import Final, cast
 
-from simpy import Environment
+from simpy import Environment, Timeout
+
+HOUR_MS: Final = 3_600_000
+DAY_MS: Final = 24 * HOUR_MS
 
 
 class Clock(Environment):
@@ -15,3 +18,7 @@ class Clock(Environment):
     def now(self) -> int:
         """Milliseconds since the simulation began."""
         return cast("int", self._now)
+
+    def until(self, at: int) -> Timeout:
+        """Happens at that time; at once, if it is over."""
+        return self.timeout(max(0, at - self.now))

@@ -8,13 +8,12 @@ means and ratios floats, None where there is nothing to divide by.
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from itertools import pairwise
-from typing import Final
 
+from simulator.clock import DAY_MS
 from simulator.customers import Who, person
 from simulator.figures import Figures, mean_seconds, ratio
 from simulator.truth import Contact, Mailing, Person, SelfService, Staff
 
-DAY_MS: Final = 86_400_000
 Came = Callable[[Hashable, int, int], bool]
 """Whether a customer contacted the centre after the one instant and until the other."""
 

@@ -53,7 +53,7 @@ def wait_for_agent(
         if leaves_at is None:
             yield job.assigned
         else:
-            yield job.assigned | env.timeout(max(0, leaves_at - env.now))
+            yield job.assigned | env.until(leaves_at)
         if not job.assigned.triggered:
             floor.withdraw(job)
             break
@@ -79,7 +79,7 @@ def _ring(
     began = env.now
     centre.say(contact, "agent.offered", AgentOffered(agent=agent.name, queue=visit.queue))
     if leaves_at is not None and began + ring_ms >= leaves_at:
-        yield env.timeout(max(0, leaves_at - began))
+        yield env.until(leaves_at)
         contact.rings.append(Ring(agent.name, began, env.now - began, "cancelled"))
         agent.release()
         return None

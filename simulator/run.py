@@ -7,14 +7,15 @@ from typing import Final
 
 from simulator import campaigns
 from simulator.aftermath import help_themselves, use_selfservice
-from simulator.arrivals import HOUR_MS, moments
+from simulator.arrivals import moments
 from simulator.centre import Centre, Process
 from simulator.chats import chat
+from simulator.clock import DAY_MS, HOUR_MS
 from simulator.faults import deliveries
 from simulator.outbound import outbound
 from simulator.queue_log import lines
 from simulator.settings import OFFICE_HOURS, QueueModel, Simulation
-from simulator.staff import DAY_MS, Agent
+from simulator.staff import Agent
 from simulator.telling import Encoded, Encoder, Told
 from simulator.threads import thread
 from simulator.truth import Person, Truth
@@ -87,30 +88,34 @@ def _start(centre: Centre) -> None:
     for agent, starts in centre.agents.values():
         centre.start(_shifts(centre, agent, starts))
     for queue in settings.queues:
-        arrivals = _at_random(
-            centre, f"arrivals/{queue.name}", queue.contacts_a_day, queue.load_by_hour
-        )
-        centre.start(arrivals(partial(_somebody, centre, queue)))
-        if queue.outbound_a_day:
-            calls = _at_random(centre, f"outbound/{queue.name}", queue.outbound_a_day, OFFICE_HOURS)
-            centre.start(calls(partial(outbound, centre, queue)))
-    visits = _at_random(
-        centre, "arrivals/selfservice", settings.after.selfservice_a_day, OFFICE_HOURS
-    )
-    centre.start(visits(lambda: help_themselves(centre, centre.population.somebody())))
+        contact = partial(_somebody, centre, queue)
+        load = queue.contacts_a_day, queue.load_by_hour
+        centre.start(_at_random(centre, contact, f"arrivals/{queue.name}", *load))
+        call = partial(outbound, centre, queue)
+        load = queue.outbound_a_day, OFFICE_HOURS
+        centre.start(_at_random(centre, call, f"outbound/{queue.name}", *load))
+    load = settings.after.selfservice_a_day, OFFICE_HOURS
+    centre.start(_at_random(centre, partial(_visitor, centre), "selfservice visits", *load))
     for campaign in settings.campaigns:
         centre.start(campaigns.send(centre, campaign))
 
 
 def _at_random(
-    centre: Centre, name: str, a_day: float, load_by_hour: Sequence[float]
-) -> Callable[[Callable[[], Process]], Process]:
-    def arrivals(begin: Callable[[], Process]) -> Process:
-        for at in moments(centre.dice_of(name), a_day, load_by_hour, centre.settings.days):
-            yield centre.env.timeout(at - centre.env.now)
-            centre.start(begin())
+    centre: Centre,
+    begin: Callable[[], Process],
+    name: str,
+    a_day: float,
+    load_by_hour: Sequence[float],
+) -> Process:
+    """Begins a process again and again."""
+    for at in moments(centre.dice_of(name), a_day, load_by_hour, centre.settings.days):
+        yield centre.env.until(at)
+        centre.start(begin())
 
-    return arrivals
+
+def _visitor(centre: Centre) -> Process:
+    """Anybody tries to help themselves."""
+    return help_themselves(centre, centre.population.somebody())
 
 
 def _somebody(centre: Centre, queue: QueueModel) -> Process:

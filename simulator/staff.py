@@ -9,18 +9,26 @@ from simpy import Event
 
 from schemas.events import AgentScheduled, AgentState, AgentStateChanged
 from schemas.topics import EVENTS_AGENT
+from simulator.clock import DAY_MS, HOUR_MS
 from simulator.routing import Line
 from simulator.truth import Staff
 
 if TYPE_CHECKING:
     from simulator.centre import Centre
 
-DAY_MS: Final = 86_400_000
-HOUR_MS: Final = 3_600_000
+PUBLISHED_MS: Final = HOUR_MS
+"""When in the night the schedules of a day are published."""
 PLANNED: Final = (("break", 0.25, 900), ("lunch", 0.5, 1800), ("break", 0.75, 900))
 """Pauses of a shift: what, after which part of it, for how many seconds."""
+MEETINGS: Final = (("training", 0.35, 3600), ("meeting", 0.35, 1800))
+MEETING_SHARE: Final = 0.15
 UNPLANNED: Final = ("break", "coaching", "system", "personal")
-LONG_MEETINGS: Final = (("training", 3600), ("meeting", 1800))
+MOST_UNPLANNED: Final = 8
+EARLY_SHARE: Final = 1 / 3
+EARLIEST_MS: Final = 600_000
+NO_PAUSE_BEFORE_END_MS: Final = 600_000
+Pause = tuple[int, str, int]
+"""When it begins, what it is for, and how long it takes, in milliseconds."""
 
 
 class Agent:
@@ -96,44 +104,51 @@ class Agent:
 
     def work(self, day: int, shift_start: int) -> Generator[Event, Any, None]:
         """One day's shift, from its plan to the way home."""
-        centre, people, dice = (
-            self.centre,
-            self.centre.settings.people,
-            self.centre.dice_of("staff"),
-        )
-        env = centre.env
-        length = round(people.shift_seconds * 1000)
-        plan = [
-            (shift_start + round(length * part), what, seconds * 1000)
-            for what, part, seconds in PLANNED
-        ]
-        if dice.chance(0.15):
-            what, seconds = dice.pick(LONG_MEETINGS)
-            plan.append((shift_start + round(length * 0.35), what, seconds * 1000))
-        plan.sort()
-        yield env.timeout(max(0, day * DAY_MS + HOUR_MS - env.now))
-        self._publish(shift_start, shift_start + length, plan)
-        late = dice.waiting(people.lateness_seconds)
-        if dice.chance(1 / 3):
-            late = -min(late, 600_000)
-        yield env.timeout(max(0, shift_start + late - env.now))
+        centre, env = self.centre, self.centre.env
+        shift_end = shift_start + round(centre.settings.people.shift_seconds * 1000)
+        plan = self._plan(shift_start, shift_end)
+        yield env.until(day * DAY_MS + PUBLISHED_MS)
+        self._publish(shift_start, shift_end, plan)
+        yield env.until(shift_start + self._lateness())
         self._log_in()
-        wanted = [(at + dice.within(-300, 900), what, ms) for at, what, ms in plan]
-        expected = people.unplanned_pauses
-        for _ in range(8):
-            if dice.chance(expected / 8):
-                at = shift_start + dice.between(HOUR_MS // 2, max(HOUR_MS, length - HOUR_MS // 2))
-                wanted.append((at, dice.pick(UNPLANNED), dice.within(60, 900)))
-        for at, what, ms in sorted(wanted):
-            if at >= shift_start + length - 600_000:
-                continue
-            yield env.timeout(max(0, at - env.now))
-            yield from self._take_pause(what, dice.around(ms / 1000, 0.15))
-        yield env.timeout(max(0, shift_start + length - env.now))
+        for at, what, ms in self._pauses(plan, shift_start, shift_end):
+            yield env.until(at)
+            yield from self._take_pause(what, ms)
+        yield env.until(shift_end)
         yield from self._finish()
         self._log_off()
 
-    def _publish(self, begin: int, end: int, plan: list[tuple[int, str, int]]) -> None:
+    def _plan(self, begin: int, end: int) -> list[Pause]:
+        """The pauses that the schedule of a shift has."""
+        dice = self.centre.dice_of("staff")
+        planned: tuple[tuple[str, float, int], ...] = PLANNED
+        if dice.chance(MEETING_SHARE):
+            planned += (dice.pick(MEETINGS),)
+        return sorted(
+            (begin + round((end - begin) * part), what, seconds * 1000)
+            for what, part, seconds in planned
+        )
+
+    def _lateness(self) -> int:
+        dice = self.centre.dice_of("staff")
+        late = dice.waiting(self.centre.settings.people.lateness_seconds)
+        return -min(late, EARLIEST_MS) if dice.chance(EARLY_SHARE) else late
+
+    def _pauses(self, plan: list[Pause], begin: int, end: int) -> list[Pause]:
+        """The pauses that an agent really takes: the planned ones roughly, and others."""
+        dice = self.centre.dice_of("staff")
+        wanted = [
+            (at + dice.within(-300, 900), what, dice.around(ms / 1000, 0.15))
+            for at, what, ms in plan
+        ]
+        expected = self.centre.settings.people.unplanned_pauses
+        for _ in range(MOST_UNPLANNED):
+            if dice.chance(expected / MOST_UNPLANNED):
+                at = dice.between(begin + HOUR_MS // 2, max(begin + HOUR_MS, end - HOUR_MS // 2))
+                wanted.append((at, dice.pick(UNPLANNED), dice.within(60, 900)))
+        return sorted(pause for pause in wanted if pause[0] < end - NO_PAUSE_BEFORE_END_MS)
+
+    def _publish(self, begin: int, end: int, plan: list[Pause]) -> None:
         at = begin
         for pause_at, what, ms in plan:
             self._schedule(at, pause_at, "work")

@@ -29,9 +29,8 @@ def thread(
     if queue.channel == "email" and dice.chance(written.auto_reply_share):
         yield centre.env.timeout(dice.within(0.5, 30))
         write(centre, contact, "bot", automatic=True)
-    while True:
-        answered = yield from wait_for_agent(centre, contact, queue, [])
-        assert answered is not None  # noqa: S101 - without limits nothing else ends the wait
+    # Nothing limits the wait: it ends with an agent.
+    while answered := (yield from wait_for_agent(centre, contact, queue, [])):
         solved = yield from _answer(centre, contact, queue, *answered)
         if queue.channel == "email" and dice.chance(written.out_of_office_share):
             yield centre.env.timeout(dice.within(1, 60))

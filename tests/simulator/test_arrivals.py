@@ -4,7 +4,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.arrivals import HOUR_MS, moments
+from simulator.arrivals import moments
+from simulator.clock import HOUR_MS
 from simulator.dice import Dice
 
 LOADS = st.lists(st.sampled_from([0.0, 1.0, 7.0]), min_size=24, max_size=24)

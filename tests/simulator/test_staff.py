@@ -1,6 +1,6 @@
 from collections import defaultdict
 
-from simulator.staff import DAY_MS
+from simulator.clock import DAY_MS
 from tests.simulator.centres import small_run
 
 RUN, TOLD = small_run()

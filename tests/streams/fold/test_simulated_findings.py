@@ -40,3 +40,21 @@ def test_a_measured_hold_that_ends_as_the_next_agent_is_connected_counts_once() 
     )
     leg = known.legs[0]
     assert (leg.hold_ms, leg.holds, leg.talk_ms) == (10_000, 1, 55_000)
+
+
+@pytest.mark.xfail(strict=True, reason="the wrap-up that ends is taken for the latest leg's")
+def test_a_wrapup_that_still_goes_on_when_the_thread_is_back_belongs_to_its_own_leg() -> None:
+    """Who writes has several slots: a thread may come back to the agent who still wraps it up."""
+    known = told(
+        *ANSWERED,
+        happening(65, "wrapup.started", agent="ada", queue="help"),
+        happening(70, "message.received", author="customer"),
+        happening(70, "queue.entered", queue="help"),
+        happening(75, "agent.connected", agent="ada", queue="help"),
+        happening(80, "wrapup.ended", agent="ada", queue="help"),
+        happening(175, "interaction.ended", by="agent", agent="ada"),
+        happening(175, "wrapup.started", agent="ada", queue="help"),
+        happening(180, "wrapup.ended", agent="ada", queue="help"),
+    )
+    found = [(leg.talk_ms, leg.wrapup_ms) for leg in known.legs]
+    assert found == [(60_000, 15_000), (100_000, 5_000)]
