@@ -17,7 +17,7 @@ from schemas.cloudevents import encode
 from schemas.events import CustomerLinked, Identifier
 from schemas.settings import Settings
 from schemas.topics import EVENTS_CUSTOMER
-from sinks.identity import LinkedPair, pairs_of
+from sinks.identity import LinkedPair, pairs_of, quarantined_pairs
 from sinks.timeline import customer_of
 from streams.cli.options import (
     BrokerOption,
@@ -70,10 +70,22 @@ def why(
             f"{text or identifier} was never seen together with another identifier"
             f" (tenant {settings.tenant})"
         )
-    if output is Format.JSON:
-        out.print_json(json.dumps([asdict(pair) for pair in pairs], default=str))
-        return
-    out.print(_table(pairs))
+    _show(pairs, output)
+
+
+@app.command()
+def quarantine(
+    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 50,
+    config: ConfigOption = None,
+    data: DataOption = None,
+    tenant: TenantOption = None,
+    output: FormatOption = Format.TABLE,
+) -> None:
+    """List evidence that is kept apart: it would make one customer of too many."""
+    settings = settings_of(config, data, tenant)
+    with store_to_read(settings) as store:
+        pairs = quarantined_pairs(store, settings.tenant, limit)
+    _show(pairs, output)
 
 
 @app.command()
@@ -141,6 +153,15 @@ def _identifier(text: str) -> Identifier:
     kind, _, rest = guessed(text).partition(":")
     network, _, name = rest.partition(":") if kind == "handle" else ("", "", rest)
     return Identifier.model_validate({"kind": kind, "value": name, "network": network})
+
+
+def _show(pairs: list[LinkedPair], output: Format) -> None:
+    if output is Format.JSON:
+        out.print_json(json.dumps([asdict(pair) for pair in pairs], default=str))
+    elif pairs:
+        out.print(_table(pairs))
+    else:
+        out.print("Nothing is quarantined.")
 
 
 def _table(pairs: list[LinkedPair]) -> Table:

@@ -17,6 +17,11 @@ def test_nobody_that_is_unknown_can_be_explained_or_forgotten(
         assert "nobody@example.org" in done.stderr
 
 
+def test_where_nothing_is_kept_apart_nothing_is_listed(processed: Path, tmp_path: Path) -> None:
+    done = switchboard("customer", "quarantine", "--data", processed, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "Nothing is quarantined.\n")
+
+
 @pytest.mark.parametrize("command", ["link", "unlink"])
 def test_two_of_the_same_are_no_pair(command: str, tmp_path: Path) -> None:
     same = ("+49 30 123456", "+4930123456")
