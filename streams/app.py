@@ -25,7 +25,7 @@ from schemas.queues import QueueSettings
 from schemas.settings import Settings
 from schemas.topics import FOLDED_TOPICS, IDENTITY_LINKS
 from sinks.checkpoints import CheckpointStore
-from sinks.errors import StoreError
+from sinks.errors import StoreError, StoreMisconfigured
 from sinks.metrics import Metrics
 from sinks.store import Store
 from sinks.writer import Writer
@@ -152,7 +152,8 @@ class Pipeline:
         self._progress = Progress(metrics)
         settings.data_dir.mkdir(parents=True, exist_ok=True)  # Faust makes only what lies in it
         self.app = faust_app(settings, bootstrap, security)
-        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._loop = asyncio.get_running_loop()
+        self.failed: asyncio.Future[None] = self._loop.create_future()
         self.worker = self._worker(settings, store, metrics)
         self._tasks: list[asyncio.Task[None]] = []
         self._ends: dict[TP, int] = {}
@@ -193,7 +194,11 @@ class Pipeline:
         )
 
     def _store_waits(self, error: StoreError, _delay_seconds: float) -> None:
+        """In the sink's thread, whenever it is about to wait."""
         self._health.waits(STORE, error)
+        if self.worker.one_shot and isinstance(error, StoreMisconfigured):
+            self._abandon.set()
+            self._loop.call_soon_threadsafe(self._fail, error)
 
     def _wire(self) -> None:
         app, worker = self.app, self.worker
@@ -247,8 +252,9 @@ class Pipeline:
         """Run until stored checkpoints cover everything before `ends`, then stop.
 
         `shown` is called with the number of records applied so far. Raises what made the worker
-        fail, if something did.
+        fail, if something did; a store that serves nobody until a person acts does.
         """
+        self.worker.one_shot = True
         self.start()
         try:
             while not self.worker.covers(due := {**ends, **self._derived.ends(IDENTITY_LINKS)}):

@@ -29,7 +29,7 @@ from typing import Any, Final, Protocol, TypeVar
 from faust.types import TP
 
 from schemas.rows import CheckpointRow, EventRow
-from sinks.errors import StoreError
+from sinks.errors import StoreError, StoreUnavailable
 from sinks.writer import WriteAbandoned, Writer
 from streams.blocks import ROW_BYTES, Block, Pace, parts_of
 from streams.broker_admin import BrokerUnavailableError
@@ -80,10 +80,14 @@ class Reader(Protocol):
 class Worker:
     """See the module's docstring.
 
+    `one_shot`: nobody waits for a person to mend the store; what only a person can mend is raised.
+
     Args:
         abandon: the event that makes `writer` give up waiting.
         failed: called with what no retry can mend; nothing is stored from then on.
     """
+
+    one_shot = False
 
     def __init__(
         self,
@@ -463,6 +467,9 @@ class Worker:
             try:
                 result = await loop.run_in_executor(lane, call)
             except (StoreError, BrokerUnavailableError) as error:
+                passes = isinstance(error, StoreUnavailable | BrokerUnavailableError)
+                if self.one_shot and not passes:
+                    raise
                 if self._health.waits(part, error):
                     logger.warning("waiting for %s: %s", part, error)
                 await asyncio.sleep(RETRY_SECONDS)

@@ -9,11 +9,20 @@ from aiokafka import AIOKafkaProducer
 from faust.types import TP
 
 from schemas.topics import EVENTS_CALL
+from sinks.errors import StoreMisconfigured
 from sinks.metrics import Metrics
 from sinks.store import Store
 from streams.app import Pipeline
 from streams.parts import migrate_all
-from tests.integration.conftest import Run, Sent, publish_now, sample_records, wait_for
+from tests.integration.conftest import (
+    DEADLINE_SECONDS,
+    Run,
+    Sent,
+    publish,
+    publish_now,
+    sample_records,
+    wait_for,
+)
 from tests.integration.test_lifecycle import SESSION_SECONDS, Workplace, on_one_broker, place
 from tests.support.worker import WorkerProcess
 
@@ -66,6 +75,22 @@ def test_an_outage_longer_than_a_session_costs_neither_membership_nor_memory(
     worker.wait_ready()
     assert worker.said.count("continues at") == recoveries
     assert worker.terminated() == 0, worker.said
+
+
+def test_a_one_shot_run_fails_on_what_only_a_person_can_mend(
+    run: Run, new_store: Callable[[], Store]
+) -> None:
+    store, settings = new_store(), run.settings(partitions=2)
+    migrate_all(store, settings)
+    run.remake_topics(settings)
+    store.command("DROP TABLE kpi_panes")
+
+    async def test() -> None:
+        ends = await publish(run.bootstrap, sample_records(40))
+        with pytest.raises(StoreMisconfigured, match="switchboard migrate"):
+            await Pipeline(settings, run.bootstrap, store, Metrics()).run_until(ends)
+
+    asyncio.run(asyncio.wait_for(test(), DEADLINE_SECONDS))
 
 
 def dead_letters(store: Store) -> int:

@@ -473,6 +473,18 @@ def test_partitions_that_a_topic_made_anew_does_not_have_are_left_out(bench: Ben
     run(test)
 
 
+def test_a_one_shot_run_does_not_wait_for_a_person(bench: Bench) -> None:
+    async def test() -> None:
+        worker = bench.worker()
+        worker.one_shot = True
+        bench.store.command("DROP TABLE checkpoints")
+        with pytest.raises(StoreMisconfigured, match="switchboard migrate"):
+            await worker.recover(frozenset({CALL_0}))
+        await worker.stop()
+
+    run(test)
+
+
 def test_a_recovery_that_is_cancelled_leaves_a_worker_that_can_recover(bench: Bench) -> None:
     async def test() -> None:
         bench.store.gate.clear()  # the first checkpoint of a new log waits
