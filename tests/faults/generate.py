@@ -187,14 +187,21 @@ def _seconds(milliseconds: int) -> float:
     return milliseconds / 1000
 
 
+def _email(customer: int) -> dict[str, str]:
+    return {"kind": "email", "value": f"customer{customer}@example.org"}
+
+
 def _call(dice: random.Random, number: int, agents: int) -> Iterator[_Told]:
     source = SKEWED_SOURCE if dice.random() < 0.15 else "pbx-north"
     queue = SKEWED_QUEUE if source == SKEWED_SOURCE else dice.choice(("support", "sales"))
     subject = f"{REFUSED_PREFIX if number % 97 == 7 else 'call-'}{number}"
     told = partial(_Told, topic=EVENTS_CALL, source=source, subject=subject)
     at = _moment(dice)
-    phone = {"kind": "phone", "value": f"+1202555{dice.randrange(10_000):04d}"}
-    yield told(at, type="interaction.started", data={"customer": {"identifiers": [phone]}})
+    customer = dice.randrange(10_000)
+    shown = [{"kind": "phone", "value": f"+1202555{customer:04d}"}]
+    if dice.random() < 0.1:
+        shown.append(_email(customer // 2))
+    yield told(at, type="interaction.started", data={"customer": {"identifiers": shown}})
     entered = at + dice.randrange(500, 20_000)
     yield told(entered, type="queue.entered", data={"queue": queue})
     wait = int(dice.expovariate(1 / 25_000)) + 1
@@ -229,8 +236,8 @@ def _call(dice: random.Random, number: int, agents: int) -> Iterator[_Told]:
 def _chat(dice: random.Random, number: int, agents: int) -> Iterator[_Told]:
     told = partial(_Told, topic=EVENTS_CHAT, source="chat", subject=f"chat-{number}")
     at = _moment(dice)
-    email = {"kind": "email", "value": f"customer{dice.randrange(5_000)}@example.org"}
-    yield told(at, type="interaction.started", data={"customer": {"identifiers": [email]}})
+    shown = [_email(dice.randrange(5_000))]
+    yield told(at, type="interaction.started", data={"customer": {"identifiers": shown}})
     yield told(at + 100, type="queue.entered", data={"queue": "chat"})
     wait = int(dice.expovariate(1 / 60_000)) + 1
     answered = dice.random() < 0.9
