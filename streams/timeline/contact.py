@@ -27,9 +27,10 @@ _VISIT_COLUMNS: Final = tuple(name for name in _COLUMNS if name.startswith("visi
 def contact_of_events(
     events: Iterable[tuple[int, Event]], channel: str, identifiers: Identifiers
 ) -> Contact | None:
-    """A contact from its events, each with its time in milliseconds, in any order.
+    """A contact from its events, each with its time in milliseconds.
 
-    None where none of them is one of a contact.
+    In any order, but that of an event which was told twice with different words the first counts,
+    as in the fold. None where none of them is one of a contact.
     """
     facts = {}
     told = {}

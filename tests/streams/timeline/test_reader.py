@@ -160,6 +160,18 @@ def test_an_event_that_came_after_its_contact_was_let_go_is_shown(
     assert [rating.score for rating in found.ratings] == [3]
 
 
+def test_of_an_event_told_twice_with_different_words_the_first_counts(
+    reader: TimelineReader, timeline_store: Store, tenant: str
+) -> None:
+    told = [call(0, "c-1", ANNA_PHONE)]
+    for at, score in ((9, 1), (5, 2)):
+        rating = {"kind": "csat", "score": score, "scale_max": 5}
+        told.append(happening(at, "survey.submitted", "c-1", id="twice", **rating))
+    tell(timeline_store, tenant, told)
+    (found,) = reader.page(tenant, "+4930901820", limit=1).contacts
+    assert [rating.score for rating in found.ratings] == [1]
+
+
 @pytest.mark.parametrize("asked", ["+4930111", "anonymous", "", "nobody@example.com"])
 def test_an_unknown_customer_is_an_error(
     reader: TimelineReader, timeline_store: Store, tenant: str, asked: str
