@@ -41,6 +41,8 @@ BUILD = Path("build")
 COMPILED = BUILD / "compiled"
 EVENTS_PER_CALL = 4.8
 DEADLINE_SECONDS = 600.0
+LOOK_SECONDS = 0.5
+"""Between looks at the worker's metrics, which cost it some milliseconds each."""
 STAGES = ("fetch", "decode", "fold", "rows", "insert", "checkpoint", "engine")
 
 
@@ -140,7 +142,7 @@ def _measure(directory: Path, bootstrap: str, events: int, *, compiled: bool) ->
 def _before(deadline: float, what: str) -> None:
     if time.monotonic() > deadline:
         raise SystemExit(f"{what} was not there within {DEADLINE_SECONDS:g} s")
-    time.sleep(0.1)
+    time.sleep(LOOK_SECONDS)
 
 
 def _address(worker: subprocess.Popen[str]) -> str:

@@ -49,6 +49,8 @@ Result = TypeVar("Result")
 RETRY_SECONDS: Final = 1.0
 SOON_SECONDS: Final = 0.25
 """How soon a block is stored after somebody's customer changed: they may be on the phone."""
+REST: Final = 1.0
+"""Blocks that are not full follow each other after so many times what storing the last one took."""
 STORE: Final = "ClickHouse"
 BROKER: Final = "the broker"
 
@@ -123,6 +125,7 @@ class Worker:
         self._checkpoint_due_at = time.monotonic() + pace.checkpoint_seconds
         self._stopped = asyncio.Event()
         self._soon = asyncio.Event()
+        self._stored_seconds = 0.0
 
     @property
     def assigned(self) -> frozenset[TP] | None:
@@ -331,13 +334,17 @@ class Worker:
         await self._reader.recover()
 
     async def run_timer(self) -> None:
-        """Flush at the pace's rhythm until `stop`."""
+        """Flush at the pace's rhythm until `stop`; more seldom where storing a block takes long.
+
+        An insert costs much the same whatever its size, so who is behind catches up in few blocks.
+        """
         while not self._stopped.is_set():
             self._soon.clear()
             await self.flush()
-            soon = min(SOON_SECONDS, self._pace.flush_seconds)
+            rest = REST * self._stored_seconds
+            soon = max(rest, min(SOON_SECONDS, self._pace.flush_seconds))
             if not await _happens(self._stopped, soon):
-                await _happens(self._soon, self._pace.flush_seconds - soon)
+                await _happens(self._soon, max(rest, self._pace.flush_seconds) - soon)
 
     async def revoke(self) -> None:
         """Stop processing, and checkpoint everything if there is time.
@@ -451,7 +458,7 @@ class Worker:
                     for tp, held, offset, state in block.states
                 ]
         with self._progress.cpu_of("insert"):
-            self._writer.write(rows)
+            self._stored_seconds = self._writer.write(rows).seconds
         self._progress.stored(rows.get(EventRow, ()))
 
     async def patiently(

@@ -18,7 +18,7 @@ class PaneLedger:
     def __init__(self, panes: dict[PaneKey, Pane], rules: FoldRules) -> None:
         self._panes = panes
         self._rules = rules
-        self._changed: dict[PaneKey, Pane] = {}
+        self._changed: list[tuple[PaneKey, Pane]] = []
         # Every pane without references is in it at least once.
         self._expiry = Expiry[PaneKey]()
         for key, pane in panes.items():
@@ -27,12 +27,16 @@ class PaneLedger:
 
     @property
     def changed(self) -> int:
-        """How many panes `take_changed` would give."""
+        """How many panes `take_changed` would give, at most."""
         return len(self._changed)
 
-    def take_changed(self) -> dict[PaneKey, Pane]:
+    def take_changed(self) -> list[tuple[PaneKey, Pane]]:
         """The panes that changed since the last call, as they are now."""
-        changed, self._changed = self._changed, {}
+        noted, self._changed = self._changed, []
+        # The others were let go since, and handed over then.
+        changed = [(key, pane) for key, pane in noted if pane.changed]
+        for _, pane in changed:
+            pane.changed = False
         return changed
 
     def exchange(
@@ -79,7 +83,8 @@ class PaneLedger:
             if pane is None or pane.references:
                 continue
             del self._panes[key]
-            if self._changed.pop(key, None) is not None:
+            if pane.changed:
+                pane.changed = False
                 unwritten.append((key, pane))
         return unwritten
 
@@ -91,7 +96,9 @@ class PaneLedger:
             self._panes[key] = pane
             if not held:
                 self._expect(key)
-        self._changed[key] = pane
+        if not pane.changed:
+            pane.changed = True
+            self._changed.append((key, pane))
         return pane
 
     def _release(self, key: PaneKey, pane: Pane) -> None:

@@ -95,9 +95,10 @@ class Pane:
     each of `thresholds` follow, for one histogram after the other. `bins` are those of the sketch.
     `generation` tells it from an earlier one of the same key that was already let go; `references`
     counts the interactions that contribute to it: while there are any it can change, and stays.
+    `changed` says that its row is not written as it is now.
     """
 
-    __slots__ = ("bins", "counts", "generation", "references", "thresholds")
+    __slots__ = ("bins", "changed", "counts", "generation", "references", "thresholds")
 
     def __init__(self, generation: int, thresholds: tuple[int, ...], width: int) -> None:
         self.counts: list[int] = [0] * width
@@ -105,6 +106,7 @@ class Pane:
         self.generation = generation
         self.references = 0
         self.thresholds = thresholds
+        self.changed = False
 
     def add(self, contribution: Contribution, sign: int) -> None:
         """Add the contribution (`sign` 1) or take it back (-1)."""
@@ -134,9 +136,12 @@ class Pane:
 
     def within(self, which: int) -> dict[int, int]:
         """By threshold, how many waits kept it; `which` numbers the histogram."""
-        thresholds = self.thresholds
-        begin = _QUEUE_WIDTH + which * len(thresholds)
-        return dict(zip(thresholds, self.counts[begin : begin + len(thresholds)], strict=True))
+        found: dict[int, int] = {}
+        column = _QUEUE_WIDTH + which * len(self.thresholds)
+        for threshold in self.thresholds:
+            found[threshold] = self.counts[column]
+            column += 1
+        return found
 
 
 def is_of_queue(key: PaneKey) -> bool:

@@ -9,7 +9,7 @@ to zero are still written.
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
@@ -57,7 +57,7 @@ from streams.fold.panes import (
     pane_row,
     state_contributions,
 )
-from streams.fold.rules import FoldRules
+from streams.fold.rules import DAY_MS, FoldRules
 from streams.fold.state import (
     NEVER,
     STATE_VERSION,
@@ -70,7 +70,6 @@ from streams.fold.state import (
 )
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND: Final = timedelta(milliseconds=1)
 _FOR_EVER: Final = 1 << 62
 MOST_FACTS: Final = 2_000
 MOST_CHANGES: Final = 1_000
@@ -182,7 +181,7 @@ class PartitionFold:
         for subject, known in self._changed.items():
             self._write_interaction(subject, known)
         self._changed.clear()
-        for key, pane in self._panes.take_changed().items():
+        for key, pane in self._panes.take_changed():
             self._write_pane(key, pane)
         state = self.state
         if state.next_offset != self._marked_at and state.event_time != NEVER:
@@ -208,7 +207,8 @@ class PartitionFold:
         return snapshot(self.state)
 
     def _accept(self, record: Record, event: Event) -> None:
-        happened_at = (event.time - _EPOCH) // _MILLISECOND
+        since = event.time - _EPOCH
+        happened_at = since.days * DAY_MS + since.seconds * 1000 + since.microseconds // 1000
         at = happened_at
         if at > record.timestamp + self._rules.max_skew_ms and record.timestamp >= 0:
             at = record.timestamp + self._rules.max_skew_ms

@@ -88,8 +88,8 @@ MUTATIONS: Final = (
     Mutation(
         "a pane that is let go takes its unwritten row with it",
         FOLD + "ledger.py",
-        "            if self._changed.pop(key, None) is not None:\n",
-        "            if self._changed.pop(key, None) is not None and not pane:\n",
+        "                unwritten.append((key, pane))\n",
+        "                pass\n",
         LAWS,
     ),
     Mutation(

@@ -19,9 +19,9 @@ def test_only_what_differs_is_exchanged() -> None:
     panes: dict[PaneKey, Pane] = {}
     ledger = PaneLedger(panes, RULES)
     ledger.exchange((), [offered(), offered(OTHER)], 1, held=True)
-    assert set(ledger.take_changed()) == {KEY, OTHER}
+    assert set(dict(ledger.take_changed())) == {KEY, OTHER}
     ledger.exchange([offered(), offered(OTHER)], [offered(), offered(OTHER, 70)], 2, held=True)
-    assert set(ledger.take_changed()) == {OTHER}
+    assert set(dict(ledger.take_changed())) == {OTHER}
     assert [panes[KEY].counts[0], panes[OTHER].counts[0]] == [1, 1]
     assert [panes[KEY].references, panes[OTHER].references] == [1, 1]
     assert list(panes[OTHER].bins.values()) == [1]
@@ -79,7 +79,7 @@ def test_a_pane_that_went_back_to_zero_is_still_handed_over() -> None:
     ledger.take_changed()
     ledger.exchange([offered()], (), 2, held=True)
     assert ledger.changed == 1
-    assert ledger.take_changed()[KEY].counts[0] == 0
+    assert dict(ledger.take_changed())[KEY].counts[0] == 0
 
 
 def test_a_pane_of_states_that_a_contact_held_too_goes_once_the_contact_has_gone() -> None:

@@ -17,6 +17,7 @@ from tests.support.fold import Record
 def test_what_is_restored_is_what_was_saved(log: list[Record]) -> None:
     fold = PartitionFold("events.call", 0, "log", 1, HASTY)
     fold.apply(log)
+    fold.drain()
     assert plain(restore(fold.snapshot())) == plain(fold.state)
 
 
