@@ -1,6 +1,7 @@
 """`make faults`: run the matrix, print the table, write `build/faults.json`.
 
-Exits 1 unless every number that must be 0 is.
+Exits 1 unless every number that must be 0 is. A matrix that was broken off goes on where it was, as
+long as the sources are the same.
 
 python -m tests.faults                                everything, for hours
 python -m tests.faults --short                        each fault once, in minutes
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import get_args
 
 from tests.faults.matrix import ENOUGH_TO_MEASURE, MATRIX, Fault
+from tests.faults.results import DECIDING, PROJECT, Results, code_of
 from tests.faults.runner import Line, Outcome, lines_of, run_all, tasks
 from tests.faults.station import SHORT, Kind, Plan
 
@@ -40,6 +42,7 @@ def main() -> int:
     parser.add_argument("--churn", type=float, help="seconds of joining and leaving; 600, or 8")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="runs side by side")
     parser.add_argument("--short", action="store_true", help="small logs, each fault once")
+    parser.add_argument("--anew", action="store_true", help="make runs again that were made")
     asked = parser.parse_args()
     plan = SHORT if asked.short else Plan()
     if asked.events:
@@ -51,9 +54,18 @@ def main() -> int:
     brokers = [asked.broker] if asked.broker else list(get_args(Kind))
     seeds = asked.seeds or (1 if asked.short else None)
     todo = list(tasks(faults, brokers, asked.seed, seeds, plan))
-    print(f"{len(todo)} runs, {asked.jobs} side by side", flush=True)  # noqa: T201
-    report = _Report(faults)
-    run_all(todo, BUILD / "faults", plan, asked.jobs, report.hear)
+    code = code_of([PROJECT / folder for folder in DECIDING])
+    results = Results(BUILD / "faults-runs.jsonl", plan, code)
+    before = [] if asked.anew else results.of(todo)
+    made = {outcome.task for outcome in before}
+    left = [task for task in todo if task not in made]
+    print(  # noqa: T201
+        f"{len(left)} runs, {asked.jobs} side by side, over sources {code}; {len(before)} were made"
+        " before",
+        flush=True,
+    )
+    report = _Report(faults, results, before)
+    run_all(left, BUILD / "faults", plan, asked.jobs, report.hear)
     print(table(report.lines))  # noqa: T201
     return 0 if report.lines and all(line.right for line in report.lines) else 1
 
@@ -61,14 +73,18 @@ def main() -> int:
 class _Report:
     """What came of the runs so far, in `build/faults.json`: hours of runs may be broken off."""
 
-    def __init__(self, faults: Sequence[Fault]) -> None:
+    def __init__(
+        self, faults: Sequence[Fault], results: Results, before: Sequence[Outcome]
+    ) -> None:
         self._faults = faults
-        self._outcomes: list[Outcome] = []
+        self._results = results
+        self._outcomes: list[Outcome] = list(before)
         self._lock = threading.Lock()
-        self.lines: list[Line] = []
+        self.lines: list[Line] = lines_of(self._outcomes, faults)
 
     def hear(self, outcome: Outcome) -> None:
-        """Print one line, seed included, more where something is wrong; write the file."""
+        """Print one line, seed included, more where something is wrong; write the files."""
+        self._results.add(outcome)
         verdict = outcome.verdict
         numbers = f"lost {verdict.lost} repeated {verdict.repeated} wrong {verdict.wrong}"
         state = "right" if outcome.right else "WRONG"

@@ -66,19 +66,19 @@ class Verdict:
         self.examples += [f"{kind}: {line}" for line in told[:SHOWN]]
 
 
-def expected_tables(published: Published, rules: FoldRules, *, refusing: bool) -> Tables:
-    """What must be stored of these records.
-
-    `refusing`: ClickHouse refuses the event rows of some subjects (and nothing else of them); each
-    of their records is then a dead letter.
-    """
+def expected_tables(published: Published, rules: FoldRules) -> Tables:
+    """What must be stored of these records."""
     logs: defaultdict[Partition, list[_Read]] = defaultdict(list)
     for place, record in published.records:
         read = _Read(place.offset, record.timestamp_ms, record.value)
         logs[place.topic, place.partition].append(read)
-    tables = tables_of(logs, oracle_rules(rules))
-    if not refusing:
-        return tables
+    return tables_of(logs, oracle_rules(rules))
+
+
+def refusing_some(tables: Tables, published: Published) -> Tables:
+    """The same where ClickHouse refuses the event rows of some subjects (and nothing else of them):
+    each of their records is then a dead letter.
+    """
     letters = dict(tables.dead_letters)
     for place, record in published.records:
         if record.subject.startswith(REFUSED_PREFIX):
