@@ -35,7 +35,7 @@ demo: $(RUNTIME) ## Run the whole pipeline over samples/queue_log.txt and show i
 
 test: $(DEV) ## Run all tests (make test ARGS='-k topic' for some)
 	@sh tests/support/tools.sh
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 check: $(DEV) ## Lint, check formatting, types and the direction of imports
 	$(BIN)/ruff check
