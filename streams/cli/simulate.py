@@ -4,6 +4,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import signal
 import time
 import tomllib
 from collections.abc import Iterable, Iterator
@@ -147,7 +148,9 @@ def simulate(
     tune_collector()
     run = Run(_simulation(preset, agents, model, changes))
     pace = _Pace(1.0 if live else speed, run.settings.start_at if live else None)
-    with contextlib.suppress(KeyboardInterrupt):  # how a live centre is closed
+    # Either signal closes a centre that goes with the clock.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with contextlib.suppress(KeyboardInterrupt):
         if output is not None:
             _write(run, output, output_format, pace, settings_of(config, data, tenant).tenant)
         else:

@@ -100,7 +100,10 @@ def test_a_simulated_queue_log_is_processed_like_any_other(tmp_path: Path) -> No
         assert found["average_speed_of_answer_seconds"] == pytest.approx(speed, abs=1)
 
 
-def test_a_live_centre_is_closed_by_ctrl_c_and_leaves_its_truth(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_live_centre_is_closed_by_a_signal_and_leaves_its_truth(
+    tmp_path: Path, number: signal.Signals
+) -> None:
     output = tmp_path / "events.jsonl"
     command = [SWITCHBOARD, "simulate", "--live", "--output", output, "--truth", "truth.jsonl"]
     process = subprocess.Popen(command, cwd=tmp_path, env=environment())
@@ -109,7 +112,7 @@ def test_a_live_centre_is_closed_by_ctrl_c_and_leaves_its_truth(tmp_path: Path) 
         while not output.exists():
             assert time.monotonic() < deadline
             time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         assert process.wait(DEADLINE_SECONDS) == 0
     finally:
         process.kill()
