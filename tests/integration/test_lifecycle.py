@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from schemas.topics import FOLDED_TOPICS
 from sinks.store import Store
 from streams.parts import migrate_all
 from tests.integration.conftest import Run, Sent, publish_now, sample_records, wait_for
@@ -21,7 +22,7 @@ from tests.support.worker import WorkerProcess, stopped
 
 LINES = 200
 PARTITIONS = 2
-SOURCES = 6
+SOURCES = len(FOLDED_TOPICS)
 SESSION_SECONDS = 6.0
 
 on_one_broker = pytest.mark.parametrize("broker", ["tansu"], indirect=True)
