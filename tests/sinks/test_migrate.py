@@ -163,8 +163,13 @@ def test_a_change_of_tables_that_was_cut_off_loses_no_event(empty_store: Store, 
     assert tables == []
 
 
-def test_events_lie_in_small_granules(store: Store) -> None:
+def test_events_lie_in_small_granules_that_say_whose_they_are(store: Store) -> None:
     assert "index_granularity = 512" in engine_of(store, "events")
+    indexes = store.query(
+        "SELECT name, expr FROM system.data_skipping_indices"
+        " WHERE database = currentDatabase() AND table = 'events'"
+    )
+    assert indexes == [{"name": "by_contact", "expr": "subject"}]
 
 
 def name_of(statement: str) -> str:
