@@ -100,7 +100,7 @@ class Identifiers:
     def _one(self, tenant: str, text: str) -> str:
         region = self.regions.get(tenant, self.region)
         normal = _normal(text, region, self.shortest_phone)
-        if not normal or normal in _normals(self.blocked, region):
+        if not normal or (self.blocked and normal in _normals(self.blocked, region)):
             return ""
         key = self.pseudonym_keys.get(tenant)
         return normal if key is None else _pseudonym(normal, key)
