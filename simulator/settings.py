@@ -4,7 +4,7 @@ Everything has a default that is plausible, none is measured. `simulator.presets
 """
 
 from datetime import UTC, datetime
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import AwareDatetime, Field, model_validator
 
@@ -13,6 +13,9 @@ from schemas.queues import Section
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Duration = Annotated[float, Field(gt=0, le=2_592_000)]
+
+Source = Literal["pbx", "chat", "mail", "social", "desk", "crm"]
+"""The centre's systems that tell events: the exchange, …, agents' desks, customers' data."""
 
 OFFICE_HOURS: Final = (
     0,
@@ -208,7 +211,7 @@ class FaultModel(Section):
     late_seconds: Duration = 1800
     malformed_share: Share = 0
     """Garbage, sent in addition."""
-    skewed_sources: tuple[str, ...] = ()
+    skewed_sources: tuple[Source, ...] = ()
     """Sources whose clock is wrong."""
     skew_seconds: float = Field(default=1, ge=-3600, le=3600)
 

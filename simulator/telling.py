@@ -6,9 +6,10 @@ from typing import Final, NamedTuple
 from schemas.cloudevents import encode
 from schemas.events import Data
 from schemas.topics import CHANNEL_OF, EVENTS_AGENT, EVENTS_CUSTOMER
+from simulator.settings import Source
 
 TOPIC_OF: Final = {channel: topic for topic, channel in CHANNEL_OF.items()}
-SOURCE_OF: Final = {
+SOURCE_OF: Final[dict[str, Source]] = {
     "events.call": "pbx",
     "events.chat": "chat",
     "events.email": "mail",
@@ -64,6 +65,6 @@ class Encoder:
         )
         return Encoded(told.at, told.topic, told.subject, value)
 
-    def source_of(self, topic: str) -> str:
+    def source_of(self, topic: str) -> Source:
         """Which of the centre's systems tells what goes to `topic`."""
         return SOURCE_OF[topic]

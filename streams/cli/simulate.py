@@ -59,6 +59,17 @@ class OutputFormat(StrEnum):
     QUEUE_LOG = "queue-log"
 
 
+class Skewed(StrEnum):
+    """One of the centre's systems, `simulator.settings.Source`."""
+
+    PBX = "pbx"
+    CHAT = "chat"
+    MAIL = "mail"
+    SOCIAL = "social"
+    DESK = "desk"
+    CRM = "crm"
+
+
 def _share(what: str) -> Any:
     return typer.Option(min=0, max=1, metavar="SHARE", help=what, rich_help_panel="Faults")
 
@@ -102,10 +113,9 @@ def simulate(
     repeated: Annotated[float, _share("Events that are sent twice.")] = 0,
     malformed: Annotated[float, _share("Garbage that is sent in addition.")] = 0,
     skewed: Annotated[
-        list[str] | None,
+        list[Skewed] | None,
         typer.Option(
-            metavar="SOURCE",
-            help="A source whose clock is a second ahead: pbx, chat, mail, social, desk, crm.",
+            help="A source whose clock is a second ahead; several by repeating the option.",
             rich_help_panel="Faults",
         ),
     ] = None,
@@ -138,7 +148,7 @@ def simulate(
             shuffled_share=shuffled,
             repeated_share=repeated,
             malformed_share=malformed,
-            skewed_sources=tuple(skewed or ()),
+            skewed_sources=tuple(source.value for source in skewed or ()),
         ),
     }
     if live:
@@ -204,15 +214,23 @@ def _write(run: Run, path: Path, kind: OutputFormat, pace: _Pace, tenant: str) -
         else path.open("wb")
     )
     with opened as file:
-        if kind is OutputFormat.QUEUE_LOG:
-            file.writelines(f"{line}\n".encode() for line in run.queue_log())
-            return
-        for event in run.deliveries(tenant):
-            wait = pace.due_in(event.due_at)
+        for due_at, line in _lines(run, kind, tenant):
+            wait = pace.due_in(due_at)
             if wait > 0:
                 file.flush()
                 time.sleep(wait)
-            file.write(line_of(event))
+            file.write(line)
+
+
+def _lines(run: Run, kind: OutputFormat, tenant: str) -> Iterator[tuple[int, bytes]]:
+    """Lines of the file, each with when it is due, in milliseconds since the simulation began."""
+    if kind is OutputFormat.EVENTS:
+        return ((event.due_at, line_of(event)) for event in run.deliveries(tenant))
+    began = int(run.settings.start_at.timestamp())
+    return (
+        ((int(line.partition("|")[0]) - began) * 1000, f"{line}\n".encode())
+        for line in run.queue_log()
+    )
 
 
 def line_of(event: Encoded) -> bytes:

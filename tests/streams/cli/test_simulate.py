@@ -14,9 +14,17 @@ from schemas.topics import SOURCE_TOPICS
 from simulator.figures import queue_figures
 from simulator.presets import PRESETS, small
 from simulator.run import Run
-from simulator.telling import Encoded
+from simulator.telling import SOURCE_OF, Encoded
 from streams.broker_admin import PLAINTEXT, admin_client
-from streams.cli.simulate import RECORDS_AT_ONCE, TICK_SECONDS, Preset, _batches, _Pace, line_of
+from streams.cli.simulate import (
+    RECORDS_AT_ONCE,
+    TICK_SECONDS,
+    Preset,
+    Skewed,
+    _batches,
+    _Pace,
+    line_of,
+)
 from streams.embedded import EmbeddedBroker
 from tests.support.command_line import SWITCHBOARD, environment, switchboard
 
@@ -43,8 +51,12 @@ def test_the_file_holds_every_event_and_the_truth_what_happened(tmp_path: Path) 
 
 def test_any_speed_gives_the_same_events(tmp_path: Path) -> None:
     simulated(tmp_path, "--output", "at-once")
-    simulated(tmp_path, "--speed", "100000", "--output", "in-a-second")
+    simulated(tmp_path, "--speed", "200000", "--output", "in-a-second")
     assert (tmp_path / "at-once").read_bytes() == (tmp_path / "in-a-second").read_bytes()
+    as_log = "--seed", "5", "--format", "queue-log", "--output", "queue_log"
+    simulated(tmp_path, "--speed", "200000", *as_log)
+    lines = (tmp_path / "queue_log").read_text().splitlines()
+    assert lines == list(Run(small(seed=5)).queue_log())
 
 
 def test_faults_and_a_model_of_ones_own(tmp_path: Path) -> None:
@@ -69,12 +81,6 @@ def test_a_model_that_is_wrong_is_named(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "centre.toml" in done.stderr
     assert "which is no queue" in done.stderr
-
-
-def test_a_queue_log_is_written_as_asterisk_would(tmp_path: Path) -> None:
-    simulated(tmp_path, "--seed", "5", "--format", "queue-log", "--output", "queue_log")
-    lines = (tmp_path / "queue_log").read_text().splitlines()
-    assert lines == list(Run(small(seed=5)).queue_log())
 
 
 def test_a_simulated_queue_log_is_processed_like_any_other(tmp_path: Path) -> None:
@@ -139,8 +145,9 @@ def test_without_a_broker_or_a_file_there_is_nowhere_to_go(tmp_path: Path) -> No
     assert "no broker is named" in done.stderr
 
 
-def test_every_preset_can_be_asked_for() -> None:
+def test_every_preset_and_source_can_be_asked_for() -> None:
     assert {preset.value for preset in Preset} == PRESETS.keys()
+    assert {source.value for source in Skewed} == set(SOURCE_OF.values())
 
 
 class Script(_Pace):
