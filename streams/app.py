@@ -41,7 +41,7 @@ from streams.identity.beginning import LinksBeginning
 from streams.identity.erased import Erased
 from streams.identity.guards import Limits
 from streams.identity.messages import Message
-from streams.identity.normalise import Identifiers
+from streams.parts import identifiers_of
 from streams.progress import Progress
 from streams.takeover import Takeover
 from streams.topic_admin import earliest_offsets, end_offsets, ends_before, topic_logs
@@ -79,21 +79,6 @@ def rules_of(settings: Settings) -> FoldRules:
 
 def _counted_waits_ms(queue: QueueSettings) -> tuple[int, ...]:
     return queue.within_ms
-
-
-def identifiers_of(settings: Settings) -> Identifiers:
-    """How identifiers are written, from the settings."""
-    identity = settings.identity
-    return Identifiers(
-        identity.region,
-        identity.regions,
-        frozenset(identity.blocked),
-        identity.shortest_phone_digits,
-        {
-            tenant: key.get_secret_value().encode()
-            for tenant, key in identity.pseudonym_keys.items()
-        },
-    )
 
 
 def limits_of(settings: Settings) -> Limits:

@@ -15,6 +15,7 @@ from schemas.settings import Settings
 from sinks.kpis.views import views
 from sinks.migrate import migrate
 from sinks.store import Store, open_store
+from streams.identity.normalise import Identifiers
 
 # Kafka's clients take half a second to import: commands that only read the store do without them.
 if TYPE_CHECKING:
@@ -81,6 +82,21 @@ def migrate_all(store: Store, settings: Settings) -> list[str]:
         queue_settings=queue_setting_rows(settings),
         views=views(settings),
         cluster=settings.clickhouse.cluster,
+    )
+
+
+def identifiers_of(settings: Settings) -> Identifiers:
+    """How identifiers are written, from the settings."""
+    identity = settings.identity
+    return Identifiers(
+        identity.region,
+        identity.regions,
+        frozenset(identity.blocked),
+        identity.shortest_phone_digits,
+        {
+            tenant: key.get_secret_value().encode()
+            for tenant, key in identity.pseudonym_keys.items()
+        },
     )
 
 

@@ -16,7 +16,7 @@ from sinks.store import Store
 from streams.api.app import create_app
 from streams.api.rate_limit import RateLimit
 from streams.api.tokens import Tokens
-from streams.app import identifiers_of
+from streams.parts import identifiers_of
 from streams.timeline.reader import TimelineReader
 
 START_SECONDS: Final = 10.0

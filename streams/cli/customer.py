@@ -58,7 +58,7 @@ def why(
     output: FormatOption = Format.TABLE,
 ) -> None:
     """Show what connects a customer's identifiers, and what was kept apart."""
-    from streams.app import identifiers_of
+    from streams.parts import identifiers_of
 
     settings = settings_of(config, data, tenant)
     text = identifiers_of(settings).one(settings.tenant, identifier)
@@ -123,8 +123,8 @@ def unlink(
 
 
 def _say(event_type: str, one: str, other: str, reason: str, settings: Settings) -> None:
-    from streams.app import identifiers_of
     from streams.broker_admin import Security
+    from streams.parts import identifiers_of
 
     how = identifiers_of(settings)
     if len({how.one(settings.tenant, one), how.one(settings.tenant, other)} - {""}) < 2:

@@ -20,6 +20,7 @@ from streams.cli.options import (
 from streams.cli.reading import store_to_read
 from streams.cli.timeline_report import print_timeline
 from streams.cli.values import instant
+from streams.parts import identifiers_of
 from streams.timeline.reader import MOST_A_PAGE, TimelineReader
 
 CONTACTS: Final = 20
@@ -61,8 +62,6 @@ def timeline(
     settings = settings_of(config, data, tenant)
     zone = settings.queue("").timezone
     from_ = instant(since, zone, "--since")
-    from streams.app import identifiers_of
-
     with store_to_read(settings) as store:
         reader = TimelineReader(
             store,
