@@ -121,9 +121,14 @@ class Erasure:
         self._limits = limits
 
     def find(self, tenant: str, asked: str) -> Person:
-        """Who is known by the identifier `asked`, in any usual form. Raises `StoreError`."""
+        """Who is known by the identifier `asked`, in any usual form. Raises `StoreError`.
+
+        Nobody, without keys, where it stands for nobody in particular.
+        """
         how = self._rules.identifiers
         text = how.one(tenant, asked)
+        if not text:  # its key would be that of all who are unknown
+            return Person(tenant, frozenset(), frozenset())
         keys = frozenset(customer_of(self._store, tenant, customer_key(tenant, text)).keys)
         linked = linked_identifiers(self._store, tenant, sorted(keys))
         person = Person(tenant, keys, frozenset({text, *linked}) - {""})

@@ -17,6 +17,14 @@ def test_nobody_that_is_unknown_can_be_explained_or_forgotten(
         assert "nobody@example.org" in done.stderr
 
 
+def test_what_stands_for_nobody_erases_nobody(processed: Path, tmp_path: Path) -> None:
+    before = stored(processed)
+    done = switchboard("forget", "withheld", "--yes", "--data", processed, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "nothing is stored of withheld" in done.stderr
+    assert stored(processed) == before
+
+
 def test_where_nothing_is_kept_apart_nothing_is_listed(processed: Path, tmp_path: Path) -> None:
     done = switchboard("customer", "quarantine", "--data", processed, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, "Nothing is quarantined.\n")
