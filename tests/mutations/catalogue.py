@@ -102,8 +102,8 @@ MUTATIONS: Final = (
     Mutation(
         "the clocks of sources are not saved",
         FOLD + "state.py",
-        "    state.sources = loaded.sources\n",
-        "",
+        "        state.sources[source] = SourceClock(latest, heard_at)\n",
+        "        pass\n",
         LAWS,
     ),
     Mutation(
@@ -143,9 +143,44 @@ MUTATIONS: Final = (
     ),
     Mutation(
         "a carried interaction is counted anew in the new log",
-        "streams/carry_over.py",
+        FOLD + "merge.py",
         "            new.panes[key].references += 1",
         "            new.panes[key].references += 1\n        interaction.contributions = ()",
         ("tests/streams/test_merged_states.py",),
+    ),
+    Mutation(
+        "a new log begins as far as the furthest partition of the old one",
+        FOLD + "merge.py",
+        "name: min(s.sources",
+        "name: max(s.sources",
+        ("tests/streams/test_merged_states.py",),
+    ),
+    Mutation(
+        "what the old log let go ahead of others may count again",
+        FOLD + "merge.py",
+        "        _forget(new, part.state, let_go)",
+        "        pass",
+        ("tests/streams/test_merged_states.py",),
+    ),
+    Mutation(
+        "a block is stored whatever log its records are of",
+        "streams/worker.py",
+        "return bool(changed)",
+        "return False",
+        ("tests/streams/test_worker.py",),
+    ),
+    Mutation(
+        "chunks from before a recovery are applied",
+        "streams/worker.py",
+        "if chunk.seek <= held.read_since:",
+        "if False:",
+        ("tests/streams/test_worker.py",),
+    ),
+    Mutation(
+        "of an event told twice the last telling stays",
+        FOLD + "partition.py",
+        "LAST_OFFSET - record.offset",
+        "record.offset",
+        ("tests/streams/fold/test_partition.py",),
     ),
 )
