@@ -4,7 +4,7 @@ What is in panes stays in the old log's rows: the new panes begin at zero, and h
 changes from now on. What is open goes on, in every new partition, because keys may be spread
 differently; a partition that never hears of it lets it go in time.
 
-Clocks are those of the slowest partition. What a further one had let go is named in `forgotten`,
+Clocks are those of the slowest partition. What a further one had let go is named in `let_go_ahead`,
 so that it stays late there: a contact that nobody had read is new however far the others were, and
 one that was counted counts once.
 """
@@ -14,7 +14,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from schemas.rows import VERSION_OFFSET_BITS
-from streams.fold.forgotten import Forgotten, subject_key
+from streams.fold.let_go import LetGo, subject_key
 from streams.fold.panes import empty_pane
 from streams.fold.rules import FoldRules
 from streams.fold.state import NEVER, SourceClock, State, Subject
@@ -82,7 +82,7 @@ def merged(left: Sequence[Left], epoch: int, rules: FoldRules) -> State:
         let_go = part.heard - part.state.interactions.keys()
         for subject in open_no_more & let_go:
             new.interactions.pop(subject, None)
-        _forget(new, part.state, let_go)
+        _name_let_go(new, part.state, let_go)
     for interaction in new.interactions.values():
         for key, _, _ in interaction.contributions:
             if key not in new.panes:
@@ -91,15 +91,15 @@ def merged(left: Sequence[Left], epoch: int, rules: FoldRules) -> State:
     return new
 
 
-def _forget(new: State, old: State, let_go: Set[Subject]) -> None:
+def _name_let_go(new: State, old: State, let_go: Set[Subject]) -> None:
     """Name in the new state what the old one's partition had let go, or knew to be let go."""
     clocks = {name: clock.latest for name, clock in old.sources.items()}
     keys = {subject_key(*subject) for subject in let_go}
-    for forgotten in (Forgotten(clocks, keys), *old.forgotten):
-        if not forgotten.subjects:
+    for ahead in (LetGo(clocks, keys), *old.let_go_ahead):
+        if not ahead.subjects:
             continue
-        same = next((f for f in new.forgotten if f.clocks == forgotten.clocks), None)
+        same = next((f for f in new.let_go_ahead if f.clocks == ahead.clocks), None)
         if same is None:
-            new.forgotten.append(Forgotten(forgotten.clocks, set(forgotten.subjects)))
+            new.let_go_ahead.append(LetGo(ahead.clocks, set(ahead.subjects)))
         else:
-            same.subjects |= forgotten.subjects
+            same.subjects |= ahead.subjects

@@ -35,9 +35,9 @@ from streams.fold.agents import AgentTimeline
 from streams.fold.erasing import erased_subjects
 from streams.fold.expiry import Expiry, minute_of
 from streams.fold.facts import FACT_PARTS, fact_of, key_of
-from streams.fold.forgotten import clock_of, furthest, still_ahead
 from streams.fold.interaction import Interaction, interaction_of, told_more
 from streams.fold.ledger import PaneLedger
+from streams.fold.let_go import clock_of, furthest, still_ahead
 from streams.fold.links import LINKING, event_links, interaction_links
 from streams.fold.output import (
     Output,
@@ -246,8 +246,8 @@ class PartitionFold:
         subject = (event.tenant, event.subject)
         state = self.state.interactions.get(subject)
         watermark = self._watermark(event.source)
-        if state is None and self.state.forgotten:
-            latest = clock_of(self.state.forgotten, *subject, event.source, NEVER)
+        if state is None and self.state.let_go_ahead:
+            latest = clock_of(self.state.let_go_ahead, *subject, event.source, NEVER)
             watermark = max(watermark, latest - self._rules.lateness_ms)
         if at < watermark:
             self._note_late(record, event, at, watermark, applied=state is not None)
@@ -355,9 +355,9 @@ class PartitionFold:
             self._source_expiry.expect(source, self._silent_at(clock))
         if ticks:
             self._let_go_due(source, minute_of(at))
-            if state.forgotten:
+            if state.let_go_ahead:
                 latest = {name: of_source.latest for name, of_source in state.sources.items()}
-                state.forgotten = still_ahead(state.forgotten, latest)
+                state.let_go_ahead = still_ahead(state.let_go_ahead, latest)
         if partition_ticks:
             for silent in self._source_expiry.due(minute_of(at)):
                 self._give_up(silent, minute_of(at))
@@ -379,7 +379,7 @@ class PartitionFold:
         if due > minute:
             self._source_expiry.expect(source, due)
             return
-        clock.latest = furthest(self.state.forgotten, source, clock.latest)
+        clock.latest = furthest(self.state.let_go_ahead, source, clock.latest)
         clock.latest += self._rules.lateness_ms + 1
         clock.heard_at = NEVER
         self._let_go_due(source, _FOR_EVER)

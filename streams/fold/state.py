@@ -16,7 +16,7 @@ import msgspec
 from streams.fold.agents import AgentTimeline, SavedTimeline, restored
 from streams.fold.expiry import minute_of
 from streams.fold.facts import Fact
-from streams.fold.forgotten import Forgotten
+from streams.fold.let_go import LetGo
 from streams.fold.panes import Contribution, Pane, PaneKey
 
 STATE_VERSION: Final = 1
@@ -108,8 +108,8 @@ class State:
     __slots__ = (
         "agents",
         "event_time",
-        "forgotten",
         "interactions",
+        "let_go_ahead",
         "next_offset",
         "panes",
         "produced_at",
@@ -124,7 +124,7 @@ class State:
         self.interactions: dict[Subject, InteractionState] = {}
         self.agents: dict[Subject, AgentState] = {}
         self.panes: dict[PaneKey, Pane] = {}
-        self.forgotten: list[Forgotten] = []
+        self.let_go_ahead: list[LetGo] = []
 
 
 # Saved as tuples: compiled (deploy/compile_fold.py), a msgspec structure would be saved otherwise.
@@ -145,7 +145,7 @@ _Saved = tuple[
     list[tuple[dict[str, int], list[int]]],
 ]
 """next_offset, event_time, produced_at, sources (latest, heard_at), interactions, agents (timeline,
-changed), panes, forgotten (clocks, subjects)"""
+changed), panes, let_go_ahead (clocks, subjects)"""
 
 
 _encoder: Final = msgspec.msgpack.Encoder()
@@ -180,7 +180,7 @@ def snapshot(state: State) -> bytes:
             (k, p.generation, p.references, p.thresholds, p.counts, p.bins)
             for k, p in state.panes.items()
         ],
-        [(f.clocks, sorted(f.subjects)) for f in state.forgotten],
+        [(f.clocks, sorted(f.subjects)) for f in state.let_go_ahead],
     )
     return _encoder.encode(saved)
 
@@ -205,7 +205,7 @@ def restore(saved: bytes, version: int = STATE_VERSION) -> State:
         raise StateUnreadable(f"state is damaged: {damage}") from damage
     state = State()
     state.next_offset, state.event_time, state.produced_at = loaded[:3]
-    sources, interactions, agents, panes, forgotten = loaded[3:]
+    sources, interactions, agents, panes, ahead = loaded[3:]
     for source, (latest, heard_at) in sources.items():
         state.sources[source] = SourceClock(latest, heard_at)
     for tenant, interaction_id, source, opened_at, facts, contributions, *rest in interactions:
@@ -223,7 +223,7 @@ def restore(saved: bytes, version: int = STATE_VERSION) -> State:
         pane.counts = counts
         pane.bins = bins
         state.panes[key] = pane
-    state.forgotten = [Forgotten(clocks, set(subjects)) for clocks, subjects in forgotten]
+    state.let_go_ahead = [LetGo(clocks, set(subjects)) for clocks, subjects in ahead]
     return state
 
 

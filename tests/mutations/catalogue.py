@@ -158,7 +158,7 @@ MUTATIONS: Final = (
     Mutation(
         "what the old log let go ahead of others may count again",
         FOLD + "merge.py",
-        "        _forget(new, part.state, let_go)",
+        "        _name_let_go(new, part.state, let_go)",
         "        pass",
         ("tests/streams/test_merged_states.py",),
     ),

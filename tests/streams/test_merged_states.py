@@ -166,7 +166,7 @@ def test_of_a_source_that_one_partition_never_heard_nothing_is_late() -> None:
     assert merged([heard(10, "a"), Left(State())], 1, RULES).event_time == NEVER
 
 
-def test_what_was_let_go_ahead_of_others_is_forgotten_until_all_are_as_far() -> None:
+def test_what_was_let_go_ahead_of_others_stays_late_until_all_are_as_far() -> None:
     ended = happening(5, "interaction.ended", "a", by="agent")
     begun = happening(0, "queue.entered", "a", queue="IT")
     ahead = folded(1, [], begun, ended, happening(3600, "interaction.started", "b"))
@@ -174,15 +174,15 @@ def test_what_was_let_go_ahead_of_others_is_forgotten_until_all_are_as_far() -> 
     left = [ahead, behind]
     again = folded(2, left, begun, ended)
     assert ("default", "a") not in again.state.interactions
-    assert again.state.forgotten
+    assert again.state.let_go_ahead
     unread = folded(2, left, begun, ended, happening(20, "interaction.started", "d"))
     assert ("default", "d") in unread.state.interactions
     caught_up = folded(2, left, begun, ended, happening(3700, "interaction.started", "e"))
-    assert not caught_up.state.forgotten
+    assert not caught_up.state.let_go_ahead
     assert ("default", "a") not in caught_up.state.interactions
 
 
-def test_what_an_earlier_log_let_go_stays_forgotten_over_a_log_that_came_to_nothing() -> None:
+def test_what_an_earlier_log_let_go_stays_late_over_a_log_that_came_to_nothing() -> None:
     begun = happening(0, "queue.entered", "a", queue="IT")
     ended = happening(5, "interaction.ended", "a", by="agent")
     ahead = folded(1, [], begun, ended, happening(3600, "interaction.started", "b"))

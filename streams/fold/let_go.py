@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from streams.fold.facts import key_of
 
 
-class Forgotten:
+class LetGo:
     """What one partition of an earlier log had let go.
 
     `clocks` is, by source, the greatest event time that it had seen (milliseconds); `subjects` has
@@ -31,21 +31,19 @@ def subject_key(tenant: str, subject: str) -> int:
 
 
 def clock_of(
-    forgotten: Iterable[Forgotten], tenant: str, subject: str, source: str, otherwise: int
+    let_go: Iterable[LetGo], tenant: str, subject: str, source: str, otherwise: int
 ) -> int:
     """How far `source` was where the contact was let go; `otherwise` if that is not known."""
     key = subject_key(tenant, subject)
-    known = [f.clocks[source] for f in forgotten if source in f.clocks and key in f.subjects]
+    known = [f.clocks[source] for f in let_go if source in f.clocks and key in f.subjects]
     return max(known, default=otherwise)
 
 
-def furthest(forgotten: Iterable[Forgotten], source: str, latest: int) -> int:
+def furthest(let_go: Iterable[LetGo], source: str, latest: int) -> int:
     """The greatest event time of `source`: `latest`, or what an earlier log had seen."""
-    return max([latest, *(f.clocks[source] for f in forgotten if source in f.clocks)])
+    return max([latest, *(f.clocks[source] for f in let_go if source in f.clocks)])
 
 
-def still_ahead(forgotten: Iterable[Forgotten], latest: Mapping[str, int]) -> list[Forgotten]:
+def still_ahead(let_go: Iterable[LetGo], latest: Mapping[str, int]) -> list[LetGo]:
     """Those of which some clock is ahead of `latest` (by source): the others say nothing more."""
-    return [
-        f for f in forgotten if any(latest[source] < clock for source, clock in f.clocks.items())
-    ]
+    return [f for f in let_go if any(latest[source] < clock for source, clock in f.clocks.items())]
