@@ -24,6 +24,7 @@ MEETINGS: Final = (("training", 0.35, 3600), ("meeting", 0.35, 1800))
 MEETING_SHARE: Final = 0.15
 UNPLANNED: Final = ("break", "coaching", "system", "personal")
 MOST_UNPLANNED: Final = 8
+PAUSE_DEVIATES_MS: Final = (-300_000, 900_000)
 EARLY_SHARE: Final = 1 / 3
 EARLIEST_MS: Final = 600_000
 NO_PAUSE_BEFORE_END_MS: Final = 600_000
@@ -138,7 +139,7 @@ class Agent:
         """The pauses that an agent really takes: the planned ones roughly, and others."""
         dice = self.centre.dice_of("staff")
         wanted = [
-            (at + dice.within(-300, 900), what, dice.around(ms / 1000, 0.15))
+            (at + dice.between(*PAUSE_DEVIATES_MS), what, dice.around(ms / 1000, 0.15))
             for at, what, ms in plan
         ]
         expected = self.centre.settings.people.unplanned_pauses

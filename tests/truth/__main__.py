@@ -10,11 +10,10 @@ import asyncio
 import json
 import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from faust.types import TP
 from rich.console import Console
@@ -39,6 +38,7 @@ from tests.truth.compare import Compared, everything, interactions
 FAULTS = FaultModel(shuffled_share=0.1, repeated_share=0.05, late_share=0.01)
 RECORDS_AT_ONCE = 20_000
 PARTITIONS = 4
+NAMED = 10
 OUTPUT = Path("build/truth.json")
 out = Console(highlight=False)
 
@@ -67,15 +67,14 @@ def main() -> int:
     wrong = 0
     with tempfile.TemporaryDirectory(prefix="switchboard-truth-") as directory:
         for seed in range(arguments.first, arguments.first + arguments.seeds):
-            for one in _day(arguments.preset, seed, Path(directory)):
-                if isinstance(one, str):
-                    out.print(f"seed {seed}: {one}", markup=False)
-                    wrong += 1
-                    continue
+            day = _day(arguments.preset, seed, Path(directory))
+            for one in day.compared:
                 lines.setdefault(one.kpi, Line()).add(one)
                 wrong += not one.holds
                 if not one.holds or not any("half hour" in name for name in one.splits):
                     kept.append(_document(one, seed))
+            wrong += len(day.contacts)
+            _name(seed, day.contacts)
     OUTPUT.parent.mkdir(exist_ok=True)
     OUTPUT.write_text("[\n" + ",\n".join(map(json.dumps, kept)) + "\n]\n")
     _print(lines)
@@ -91,8 +90,15 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _day(preset: str, seed: int, directory: Path) -> Iterator[Compared | str]:
-    """One simulated day from nothing; all that was compared, and interactions that differ."""
+class Day(NamedTuple):
+    """What was found of one day: every KPI, and the columns of contacts that differ."""
+
+    compared: list[Compared]
+    contacts: list[str]
+
+
+def _day(preset: str, seed: int, directory: Path) -> Day:
+    """One simulated day from nothing."""
     began = time.monotonic()
     run = Run(PRESETS[preset](seed=seed, states_durations=seed % 2 == 0, faults=FAULTS))
     database = f"truth_{seed}"
@@ -109,10 +115,18 @@ def _day(preset: str, seed: int, directory: Path) -> Iterator[Compared | str]:
         create_all_topics(settings, broker.bootstrap, PLAINTEXT)
         sent = asyncio.run(_process(run, settings, broker.bootstrap, store))
     out.print(f"seed {seed}: {sent} events in {time.monotonic() - began:.0f} s")
-    yield from everything(store, run)
-    yield from interactions(store, run)
+    day = Day(list(everything(store, run)), interactions(store, run))
     store.command(f"DROP DATABASE {database} SYNC", use_database=False)
     store.close()
+    return day
+
+
+def _name(seed: int, contacts: list[str]) -> None:
+    """The first contacts that differ; they are many or none."""
+    for one in contacts[:NAMED]:
+        out.print(f"seed {seed}: {one}", markup=False)
+    if len(contacts) > NAMED:
+        out.print(f"seed {seed}: … and {len(contacts) - NAMED} more columns of contacts")
 
 
 async def _process(run: Run, settings: Settings, bootstrap: str, store: Store) -> int:
