@@ -67,6 +67,18 @@ def test_a_total_adds_up_the_queues(answer: Json) -> None:
     assert total["offered"] == sum(result["offered"] for result in answer("kpis"))
 
 
+def test_repeats_are_counted_in_the_window_and_of_the_topic_asked_for(answer: Json) -> None:
+    (day,) = answer("kpis", "--split", "total")
+    (month,) = answer("kpis", "--split", "total", "--repeat-days", "30")
+    (same,) = answer("kpis", "--split", "total", "--repeat-days", "30", "--same-topic")
+    assert 0 < day["repeat_contacts"] <= month["repeat_contacts"]
+    # The sample is of three days: after thirty, nothing has passed.
+    assert (day["first_contact_mature"] > 0, month["first_contact_mature"]) == (True, 0)
+    assert month["first_contact_resolution_ratio"] is None
+    # A queue_log has no topics: all are of the one that nobody told.
+    assert same == month
+
+
 def test_a_time_without_offset_is_of_the_queues_timezone(processed: Path, tmp_path: Path) -> None:
     (tmp_path / "switchboard.toml").write_text("[queues.default]\ntimezone = 'America/New_York'\n")
     asked = ("kpis", "--queue", "sales", "--to", "2026-03-02T12:00", "--data", processed)
