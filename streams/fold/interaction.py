@@ -31,7 +31,15 @@ from streams.fold.facts import (
     WRAPUP_STARTED,
     Fact,
 )
-from streams.fold.legs import Leg, answered_by, begun_by, left_by, missed_at, of_agent
+from streams.fold.legs import (
+    Leg,
+    answered_by,
+    begun_by,
+    left_by,
+    missed_at,
+    of_agent,
+    wrapping_up,
+)
 
 _BEFORE_ALL: Fact = (-(1 << 62), 0, 0, 0, "", "", 0, None)
 
@@ -254,7 +262,7 @@ def _transferred(known: Interaction, fact: Fact) -> None:
     if kind == "recall":
         # It came back unanswered: whoever passed it on has it again.
         if leg is not None and leg is known.legs[-1]:
-            leg.ended_at = None
+            leg.resumed(at)
         return
     known.told_status = "transferred"
     known.ended_at = at
@@ -291,7 +299,7 @@ def _wrapup_started(known: Interaction, fact: Fact) -> None:
 
 def _wrapup_ended(known: Interaction, fact: Fact) -> None:
     at, measured = fact[0], fact[6]
-    leg = of_agent(known.legs, fact[5])
+    leg = wrapping_up(known.legs, fact[5]) or of_agent(known.legs, fact[5])
     if leg is None:
         return
     began = leg.ended_at if leg.wrapup_at is None else leg.wrapup_at

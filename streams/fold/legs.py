@@ -35,6 +35,7 @@ class Leg:
 
     __slots__ = (
         "agent",
+        "away_ms",
         "connected_at",
         "ended_at",
         "entered_at",
@@ -50,6 +51,7 @@ class Leg:
         "missed_rings",
         "outcome",
         "presumed",
+        "presumed_hold_ms",
         "queue",
         "ring_ms",
         "talk_ms",
@@ -79,6 +81,8 @@ class Leg:
         self.hold_again_at: int | None = None
         self.hold_ms = 0
         self.holds = 0
+        self.presumed_hold_ms: int | None = None
+        self.away_ms = 0
         self.wrapup_at: int | None = None
         self.wrapup_ended_at: int | None = None
         self.wrapup_ms: int | None = None
@@ -100,22 +104,40 @@ class Leg:
         again = self.ended_at is not None
         if again and (talk_ms == UNMEASURED or self.measured_talk_ms != UNMEASURED):
             return
-        self.hold_ended(at, UNMEASURED)
+        if self.hold_at is not None:
+            self.presumed_hold_ms = max(0, at - self.hold_at)
+            self.hold_ended(at, UNMEASURED)
         self.ended_at = at
         self.measured_talk_ms = talk_ms
+
+    def resumed(self, at: int) -> None:
+        """The contact came back: what passed since the conversation ended was none."""
+        if self.ended_at is not None:
+            self.away_ms += max(0, at - self.ended_at)
+            self.ended_at = None
 
     def hold_started(self, at: int) -> None:
         """The customer is put on hold.
 
         A second start is a repetition, unless the hold before ends at the very same instant.
         """
+        self.presumed_hold_ms = None
         if self.hold_at is None:
             self.hold_at = at
         else:
             self.hold_again_at = at
 
     def hold_ended(self, at: int, measured_ms: int) -> None:
-        """The customer is off hold; without a start or a measurement nothing is known of it."""
+        """The customer is off hold; without a start or a measurement nothing is known of it.
+
+        What is measured of a hold that the conversation's end had ended takes the place of what was
+        presumed then.
+        """
+        presumed_ms = self.presumed_hold_ms
+        if self.hold_at is None and measured_ms != UNMEASURED and presumed_ms is not None:
+            self.hold_ms += measured_ms - presumed_ms
+            self.presumed_hold_ms = None
+            return
         if measured_ms == UNMEASURED and self.hold_at is None:
             return
         passed = 0 if self.hold_at is None else max(0, at - self.hold_at)
@@ -136,7 +158,7 @@ class Leg:
             disagreements += self.entry_seen and abs(self.wait_ms - passed) > CLOCKS_APART_MS
         if self.ended_at is not None:
             began = self.exited_at if self.connected_at is None else self.connected_at
-            passed = 0 if began is None else max(0, self.ended_at - began)
+            passed = 0 if began is None else max(0, self.ended_at - began - self.away_ms)
             measured = self.measured_talk_ms
             # Whether a source's talk contains the time on hold, it does not say.
             without_hold = max(0, passed - self.hold_ms)
@@ -203,6 +225,21 @@ def of_agent(legs: list[Leg], agent: str) -> Leg | None:
     """The latest leg of `agent`; the latest of all where the agent is not named or not known."""
     named = _first(reversed(legs), lambda leg: leg.agent == agent) if agent else None
     return named or _first(reversed(legs), lambda _: True)
+
+
+def wrapping_up(legs: list[Leg], agent: str) -> Leg | None:
+    """The latest leg that `agent` (anybody, where none is named) wraps up still.
+
+    Who writes to several at a time may have the contact back before that is done.
+    """
+    return _first(
+        reversed(legs),
+        lambda leg: (
+            leg.wrapup_at is not None
+            and leg.wrapup_ended_at is None
+            and (not agent or leg.agent == agent)
+        ),
+    )
 
 
 def _first(legs: Iterable[Leg], fits: Callable[[Leg], bool]) -> Leg | None:

@@ -94,6 +94,7 @@ class Contact:
             case "agent.connected":
                 self._connect(at, data)
             case "hold.started" if talk := self._talk_of(data.agent):
+                talk.hold_guessed = False
                 if talk.on_hold_since is None:
                     talk.on_hold_since = at
                 else:
@@ -113,7 +114,8 @@ class Contact:
             case "wrapup.started" if talk := self._talk_of(data.agent):
                 talk.wrapup_began = at
                 talk.hang_up(at)
-            case "wrapup.ended" if talk := self._talk_of(data.agent):
+            case "wrapup.ended" if self.talks:
+                talk = self._wrapped_by(data.agent) or self._talk_of(data.agent)
                 self._wrapped_up(at, talk, ms(data.wrapup_seconds))
 
     def _introduce(self, data: Any) -> None:
@@ -189,6 +191,10 @@ class Contact:
         of_agent = [t for t in self.talks if agent and t.agent == agent]
         return (of_agent or self.talks or [None])[-1]  # type: ignore[list-item]
 
+    def _wrapped_by(self, agent: str) -> Stay | None:
+        begun = [t for t in self.talks if t.wrapup_began is not None and t.wrapup_ended is None]
+        return next((t for t in reversed(begun) if agent in ("", t.agent)), None)
+
     def _miss(self, at: int, data: Any) -> None:
         self.misses.append((at, data.agent))
         here = [s for s in self.stays if data.queue in ("", s.queue)]
@@ -217,7 +223,8 @@ class Contact:
         if talk:
             talk.transfer = data.kind
         if data.kind == "recall":
-            if talk and talk is self.talks[-1]:
+            if talk and talk is self.talks[-1] and talk.talk_ended is not None:
+                talk.away += max(0, at - talk.talk_ended)
                 talk.talk_ended = None
             return
         self.status, self.ended_at = "transferred", at
@@ -237,7 +244,8 @@ class Contact:
                 stay.outcome = "abandoned" if data.by == "customer" else "emptied"
                 stay.guessed, stay.left = True, at
 
-    def _wrapped_up(self, at: int, talk: Stay, stated: int | None) -> None:
+    def _wrapped_up(self, at: int, talk: Stay | None, stated: int | None) -> None:
+        assert talk is not None
         since = talk.talk_ended if talk.wrapup_began is None else talk.wrapup_began
         if stated is None:
             if since is None:

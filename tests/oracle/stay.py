@@ -83,6 +83,9 @@ class Stay:
     holds: list[int] = field(default_factory=list)
     on_hold_since: int | None = None
     held_again: int | None = None
+    hold_guessed: bool = False
+    """The last hold was ended by the end of the talk."""
+    away: int = 0
     wrapup_began: int | None = None
     wrapup_ended: int | None = None
     wrapup: int | None = None
@@ -111,7 +114,8 @@ class Stay:
             return None
         if self.talk_stated is not None:
             return self.talk_stated
-        return max(0, self.talk_ended - (self.picked_up or self.talk_ended) - self.hold)
+        spent = self.talk_ended - (self.picked_up or self.talk_ended)
+        return max(0, max(0, spent - self.away) - self.hold)
 
     @property
     def over(self) -> int | None:
@@ -128,13 +132,18 @@ class Stay:
             by_clock = max(0, (self.picked_up or self.began) - self.began)
             found += abs(self.wait_stated - by_clock) > SLACK
         if self.talk_stated is not None and self.talk_ended is not None:
-            by_clock = max(0, self.talk_ended - (self.picked_up or self.talk_ended))
+            by_clock = self.talk_ended - (self.picked_up or self.talk_ended)
+            by_clock = max(0, by_clock - self.away)
             with_hold, without = by_clock, max(0, by_clock - self.hold)
             found += min(abs(self.talk_stated - t) for t in (with_hold, without)) > SLACK
         return found
 
     def end_hold(self, at: int, stated: int | None) -> None:
         if stated is None and self.on_hold_since is None:
+            return
+        if self.on_hold_since is None and self.hold_guessed:
+            assert stated is not None
+            self.holds[-1], self.hold_guessed = stated, False
             return
         since = at if self.on_hold_since is None else self.on_hold_since
         self.holds.append(max(0, at - since) if stated is None else stated)
@@ -143,5 +152,7 @@ class Stay:
 
     def hang_up(self, at: int, stated: int | None = None) -> None:
         if self.talk_ended is None or (stated is not None and self.talk_stated is None):
-            self.end_hold(at, None)
+            if self.on_hold_since is not None:
+                self.end_hold(at, None)
+                self.hold_guessed = True
             self.talk_ended, self.talk_stated = at, stated

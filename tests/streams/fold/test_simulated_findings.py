@@ -1,9 +1,4 @@
-"""Where the fold differs from the simulated truth (`simulator.truth`): one short example each.
-
-Strict: a test that passes is a difference that is gone, and loses its mark.
-"""
-
-import pytest
+"""Where the fold once differed from the simulated truth (`simulator.truth`): one example each."""
 
 from tests.support.fold import happening, told
 
@@ -14,7 +9,6 @@ ANSWERED = (
 )
 
 
-@pytest.mark.xfail(strict=True, reason="the time in which it rang elsewhere is counted as talk")
 def test_a_call_that_came_back_was_not_talked_about_while_it_rang_at_somebody_else() -> None:
     known = told(
         *ANSWERED,
@@ -27,7 +21,6 @@ def test_a_call_that_came_back_was_not_talked_about_while_it_rang_at_somebody_el
     assert leg.talk_ms == 90_000
 
 
-@pytest.mark.xfail(strict=True, reason="the connection ends the hold, which is then added again")
 def test_a_measured_hold_that_ends_as_the_next_agent_is_connected_counts_once() -> None:
     known = told(
         *ANSWERED,
@@ -42,7 +35,6 @@ def test_a_measured_hold_that_ends_as_the_next_agent_is_connected_counts_once() 
     assert (leg.hold_ms, leg.holds, leg.talk_ms) == (10_000, 1, 55_000)
 
 
-@pytest.mark.xfail(strict=True, reason="the wrap-up that ends is taken for the latest leg's")
 def test_a_wrapup_that_still_goes_on_when_the_thread_is_back_belongs_to_its_own_leg() -> None:
     """Who writes has several slots: a thread may come back to the agent who still wraps it up."""
     known = told(
