@@ -41,12 +41,13 @@ from streams.identity.beginning import LinksBeginning
 from streams.identity.erased import Erased
 from streams.identity.guards import Limits
 from streams.identity.messages import Message
+from streams.lanes import BROKER, STORE
 from streams.parts import identifiers_of
 from streams.progress import Progress
 from streams.takeover import Takeover
 from streams.topic_admin import earliest_offsets, end_offsets, ends_before, topic_logs
 from streams.transport import ChunkSchema, Transport
-from streams.worker import BROKER, STORE, Worker
+from streams.worker import Worker
 
 logger = logging.getLogger(__name__)
 
@@ -181,7 +182,7 @@ class Pipeline:
     def _store_waits(self, error: StoreError, _delay_seconds: float) -> None:
         """In the sink's thread, whenever it is about to wait."""
         self._health.waits(STORE, error)
-        if self.worker.one_shot and isinstance(error, StoreMisconfigured):
+        if self.worker.lanes.one_shot and isinstance(error, StoreMisconfigured):
             self._abandon.set()
             self._loop.call_soon_threadsafe(self._fail, error)
 
@@ -220,15 +221,15 @@ class Pipeline:
             TopicsMissingError: they are not.
         """
         topics = frozenset(FOLDED_TOPICS)
-        await self.worker.patiently(BROKER, lambda: self._broker.logs(topics))
-        self._erased.learn(await self.worker.patiently(STORE, self._marks))
+        await self.worker.lanes.patiently(BROKER, lambda: self._broker.logs(topics))
+        self._erased.learn(await self.worker.lanes.patiently(STORE, self._marks))
         await self.app.start()
 
     async def _learn_erased(self) -> None:
         """Ask every few seconds whether somebody is to be forgotten."""
         while True:
             await asyncio.sleep(LEARN_SECONDS)
-            if self._erased.learn(await self.worker.patiently(STORE, self._marks)):
+            if self._erased.learn(await self.worker.lanes.patiently(STORE, self._marks)):
                 await self.worker.erase()
 
     async def run_until(
@@ -239,7 +240,7 @@ class Pipeline:
         `shown` is called with the number of records applied so far. Raises what made the worker
         fail, if something did; a store that serves nobody until a person acts does.
         """
-        self.worker.one_shot = True
+        self.worker.lanes.one_shot = True
         self.start()
         try:
             while not self.worker.covers(due := {**ends, **self._derived.ends(IDENTITY_LINKS)}):

@@ -94,9 +94,17 @@ class Takeover:
         self._rules = rules
         self._links = links
 
-    def logs(self, topics: frozenset[str]) -> Mapping[str, str]:
-        """Topic -> identity of its present log."""
-        return self._broker.logs(topics)
+    def logs_changed(self, logs: Mapping[str, str]) -> bool:
+        """Whether topics (topic -> log) have other logs by now, or none."""
+        try:
+            present = self._broker.logs(frozenset(logs))
+        except TopicsMissingError as error:
+            logger.warning("topics were deleted: %s", error)
+            return True
+        changed = sorted(topic for topic, log in logs.items() if present[topic] != log)
+        if changed:
+            logger.warning("topics were made anew: %s", ", ".join(changed))
+        return bool(changed)
 
     def present(self, topics: frozenset[str]) -> tuple[Mapping[str, str], Bounds]:
         """The logs of topics of which partitions are assigned, and what the broker keeps of them.

@@ -23,73 +23,37 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final
 
 from faust.types import TP
 
 from schemas.rows import CheckpointRow, EventRow
-from sinks.errors import StoreError, StoreUnavailable
 from sinks.writer import WriteAbandoned, Writer
 from streams.blocks import ROW_BYTES, Block, Pace, parts_of
-from streams.broker_admin import BrokerUnavailableError
 from streams.health import Health
 from streams.identity.fold import LinksFold
-from streams.identity.messages import Message
+from streams.lanes import BROKER, STORE, Lanes
 from streams.progress import Progress
+from streams.reading import Reader
 from streams.takeover import Held, Takeover, named
-from streams.topic_admin import TopicsMissingError
 from streams.transport import Chunk
 from streams.unknown_fields import UnknownFields
 
 logger = logging.getLogger(__name__)
 
-Result = TypeVar("Result")
-
-RETRY_SECONDS: Final = 1.0
 SOON_SECONDS: Final = 0.25
 """How soon a block is stored after somebody's customer changed: they may be on the phone."""
 REST: Final = 1.0
 """Blocks that are not full follow each other after so many times what storing the last one took."""
-STORE: Final = "ClickHouse"
-BROKER: Final = "the broker"
-
-
-class Reader(Protocol):
-    """What the worker asks of whatever reads for it."""
-
-    def commit(self, offsets: Mapping[TP, int]) -> None:
-        """Tell the group, for lag tools, what checkpoints cover; some time soon."""
-        ...
-
-    async def reread(self, tp: TP, offset: int) -> None:
-        """Read a partition again from `offset`."""
-        ...
-
-    async def say(self, messages: list[Message]) -> bool:
-        """Publish messages for `identity.links`; whether all were acknowledged."""
-        ...
-
-    async def recover(self) -> None:
-        """Recover the partitions that are assigned, as after a rebalance."""
-        ...
-
-    def seeks(self, tp: TP) -> int:
-        """The number of the partition's last seek."""
-        ...
 
 
 class Worker:
     """See the module's docstring.
 
-    `one_shot`: nobody waits for a person to mend the store; what only a person can mend is raised.
-
     Args:
         abandon: the event that makes `writer` give up waiting.
         failed: called with what no retry can mend; nothing is stored from then on.
     """
-
-    one_shot = False
 
     def __init__(
         self,
@@ -115,9 +79,7 @@ class Worker:
         self._held: dict[TP, Held] = {}
         self._active: frozenset[TP] | None = None
         self._lock = asyncio.Lock()
-        # Questions to the broker must not wait behind a store that is away.
-        self._sink = ThreadPoolExecutor(1, thread_name_prefix="sink")
-        self._asking = ThreadPoolExecutor(1, thread_name_prefix="broker")
+        self.lanes = Lanes(health)
         self._in_flight: asyncio.Task[None] | None = None
         self._storing_since: float | None = None
         self._buffered_bytes = 0
@@ -175,7 +137,7 @@ class Worker:
         for gone in self._held.keys() - partitions:
             del self._held[gone]
         topics = frozenset(tp.topic for tp in partitions)
-        logs, bounds = await self.patiently(BROKER, lambda: self._takeover.present(topics))
+        logs, bounds = await self.lanes.patiently(BROKER, lambda: self._takeover.present(topics))
         for tp in sorted(partitions - bounds.keys()):
             logger.warning("%s is not in its topic any more; a rebalance takes it away", named(tp))
         partitions &= bounds.keys()
@@ -186,7 +148,7 @@ class Worker:
                 self._held[tp] = await self._begun(tp, logs[tp.topic], of_log)
             self._held[tp].read_since = self._reader.seeks(tp)
         folds = {tp: self._held[tp].fold for tp in partitions}
-        await self.patiently(BROKER, lambda: self._takeover.fit_to_logs(folds, bounds))
+        await self.lanes.patiently(BROKER, lambda: self._takeover.fit_to_logs(folds, bounds))
         self._active = partitions
         self._progress.assigned(self.positions())
         for tp, offset in sorted(self.applied().items()):
@@ -194,7 +156,7 @@ class Worker:
         return self.applied()
 
     async def _begun(self, tp: TP, log: str, partitions: Sequence[int]) -> Held:
-        return await self.patiently(STORE, lambda: self._takeover.begin(tp, log, partitions))
+        return await self.lanes.patiently(STORE, lambda: self._takeover.begin(tp, log, partitions))
 
     async def process(self, chunk: Chunk) -> None:
         """Apply a chunk, and store what is due. Waits while the sink is behind.
@@ -227,10 +189,10 @@ class Worker:
             return False  # Read before the recovery: it may be of another log.
         if chunk.records[0].offset < chunk.begins:
             # aiokafka was told that there is no such offset, and went back to the oldest one.
-            if await self.patiently(BROKER, lambda: self._logs_changed({tp.topic: held.fold.log})):
+            if await self._logs_changed({tp.topic: held.fold.log}):
                 await self._recover_all()
                 return False
-            await self.patiently(BROKER, lambda: self._takeover.refuse_truncated(tp, due))
+            await self.lanes.patiently(BROKER, lambda: self._takeover.refuse_truncated(tp, due))
         if chunk.begins <= due:
             return True
         if chunk.seek > held.reread_at:
@@ -312,21 +274,14 @@ class Worker:
         Raises `TopicAdminError` where the broker does not say.
         """
         logs = {tp.topic: self._held[tp].fold.log for tp in self._active or () if tp in self._held}
-        loop = asyncio.get_running_loop()
-        if await loop.run_in_executor(self._asking, self._logs_changed, logs):
+        if await self.lanes.once(BROKER, lambda: self._takeover.logs_changed(logs)):
             await self._recover_all()
 
-    def _logs_changed(self, logs: Mapping[str, str]) -> bool:
-        """Whether topics (topic -> log) have other logs by now, or none. In a thread."""
-        try:
-            present = self._takeover.logs(frozenset(logs))
-        except TopicsMissingError as error:
-            logger.warning("topics were deleted: %s", error)
-            return True
-        changed = sorted(topic for topic, log in logs.items() if present[topic] != log)
-        if changed:
-            logger.warning("topics were made anew: %s", ", ".join(changed))
-        return bool(changed)
+    async def _logs_changed(
+        self, logs: Mapping[str, str], unless: threading.Event | None = None
+    ) -> bool:
+        """Whether topics (topic -> log) have other logs by now; once the broker says so."""
+        return await self.lanes.patiently(BROKER, lambda: self._takeover.logs_changed(logs), unless)
 
     async def _recover_all(self) -> None:
         """Give up what is held, and begin again from what is stored."""
@@ -377,13 +332,7 @@ class Worker:
         self._soon.set()
         await self.revoke()
         self._abandon.set()
-        loop = asyncio.get_running_loop()
-        lanes = (self._sink, self._asking)
-        behind_all = [loop.run_in_executor(lane, _nothing) for lane in lanes]
-        _, busy = await asyncio.wait(behind_all, timeout=self._pace.revoke_seconds)
-        for lane in lanes:
-            lane.shutdown(wait=False, cancel_futures=True)
-        return not busy
+        return await self.lanes.close(self._pace.revoke_seconds)
 
     async def _flight_ended(self) -> None:
         """Wait until the block in flight is stored or given up."""
@@ -422,12 +371,11 @@ class Worker:
         )
 
     async def _store(self, block: Block) -> None:
-        loop = asyncio.get_running_loop()
         try:
-            if await self.patiently(BROKER, lambda: self._logs_changed(block.logs), self._abandon):
+            if await self._logs_changed(block.logs, self._abandon):
                 await self._recover_all()
                 return
-            await loop.run_in_executor(self._sink, self._write, block)
+            await self.lanes.once(STORE, lambda: self._write(block))
         except (WriteAbandoned, asyncio.CancelledError) as reason:
             logger.info("a block was given up: %s", reason)
             self._held.clear()
@@ -461,31 +409,6 @@ class Worker:
             self._stored_seconds = self._writer.write(rows).seconds
         self._progress.stored(rows.get(EventRow, ()))
 
-    async def patiently(
-        self, part: str, call: Callable[[], Result], unless: threading.Event | None = None
-    ) -> Result:
-        """The result of a blocking call, tried until `part` is there. The store's in order.
-
-        Raises `WriteAbandoned` if it is not there and `unless` is set.
-        """
-        loop = asyncio.get_running_loop()
-        lane = self._sink if part is STORE else self._asking
-        while True:
-            try:
-                result = await loop.run_in_executor(lane, call)
-            except (StoreError, BrokerUnavailableError) as error:
-                passes = isinstance(error, StoreUnavailable | BrokerUnavailableError)
-                if self.one_shot and not passes:
-                    raise
-                if self._health.waits(part, error):
-                    logger.warning("waiting for %s: %s", part, error)
-                await asyncio.sleep(RETRY_SECONDS)
-                if unless is not None and unless.is_set():
-                    raise WriteAbandoned(f"{part} was not there in time: {error}") from error
-            else:
-                self._health.answered(part)
-                return result
-
 
 async def _happens(event: asyncio.Event, within_seconds: float) -> bool:
     """Wait for `event`, but not for longer; whether it is set."""
@@ -494,7 +417,3 @@ async def _happens(event: asyncio.Event, within_seconds: float) -> bool:
     except TimeoutError:
         return False
     return True
-
-
-def _nothing() -> None:
-    """What is run to see that everything before it is done."""

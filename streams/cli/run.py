@@ -27,8 +27,8 @@ from streams.cli.options import (
 )
 from streams.garbage import tune_collector
 from streams.http import serving
+from streams.lanes import RETRY_SECONDS
 from streams.parts import create_all_topics, migrate_all, opened_broker, opened_store
-from streams.worker import RETRY_SECONDS
 
 logger = logging.getLogger(__name__)
 

@@ -164,7 +164,7 @@ MUTATIONS: Final = (
     ),
     Mutation(
         "a block is stored whatever log its records are of",
-        "streams/worker.py",
+        "streams/takeover.py",
         "return bool(changed)",
         "return False",
         ("tests/streams/test_worker.py",),

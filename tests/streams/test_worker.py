@@ -427,7 +427,7 @@ def test_a_shorter_log_that_was_made_anew_is_not_one_that_was_cut_off(bench: Ben
 def test_a_block_waits_while_nobody_knows_whose_log_it_is(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streams.worker.RETRY_SECONDS", 0.01)
+    monkeypatch.setattr("streams.lanes.RETRY_SECONDS", 0.01)
 
     async def test() -> None:
         worker = bench.worker()
@@ -448,7 +448,7 @@ def test_a_block_waits_while_nobody_knows_whose_log_it_is(
 def test_stopping_while_the_broker_is_away_is_bounded_and_stores_nothing(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streams.worker.RETRY_SECONDS", 0.01)
+    monkeypatch.setattr("streams.lanes.RETRY_SECONDS", 0.01)
 
     async def test() -> None:
         worker = bench.worker(revoke_seconds=0.3)
@@ -476,7 +476,7 @@ def test_partitions_that_a_topic_made_anew_does_not_have_are_left_out(bench: Ben
 def test_a_one_shot_run_does_not_wait_for_a_person(bench: Bench) -> None:
     async def test() -> None:
         worker = bench.worker()
-        worker.one_shot = True
+        worker.lanes.one_shot = True
         bench.store.command("DROP TABLE checkpoints")
         with pytest.raises(StoreMisconfigured, match="switchboard migrate"):
             await worker.recover(frozenset({CALL_0}))
@@ -518,7 +518,7 @@ def test_stopping_while_an_insert_hangs_is_bounded_and_says_so(bench: Bench) -> 
 def test_recovery_waits_for_the_broker_and_says_so(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streams.worker.RETRY_SECONDS", 0.01)
+    monkeypatch.setattr("streams.lanes.RETRY_SECONDS", 0.01)
 
     async def test() -> None:
         bench.broker.away = 1_000_000
@@ -619,7 +619,7 @@ def test_a_quiet_partition_is_as_well_covered_as_ever(bench: Bench) -> None:
 def test_a_store_that_needs_a_person_is_waited_for(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streams.worker.RETRY_SECONDS", 0.01)
+    monkeypatch.setattr("streams.lanes.RETRY_SECONDS", 0.01)
 
     async def test() -> None:
         worker = bench.worker()
