@@ -66,7 +66,7 @@ class Plan:
     victims_checkpoint: bool = True
     keeps_group: bool = True
     """A worker that is started again joins the same group, and waits for the dead one's session."""
-    deadline_seconds: float = 1_800.0
+    deadline_seconds: float = 7_200.0
 
 
 SHORT: Final = Plan(
