@@ -55,7 +55,7 @@ def find_interaction(store: Store, tenant: str, interaction_id: str) -> StoredIn
     events = store.query(
         "SELECT occurred_at, type, source, event_id, payload FROM events FINAL"
         " WHERE tenant = {tenant:String} AND subject = {id:String}"
-        " ORDER BY occurred_at, source_partition, version",
+        " ORDER BY occurred_at, bitShiftRight(version, 44), source_partition, source_offset",
         asked,
         bytes_columns=("payload",),
     )
