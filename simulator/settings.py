@@ -130,6 +130,9 @@ class CallModel(Section):
     """Of blind transfers, to a queue; the others go to a colleague."""
     recall_share: Share = 0.25
     """Of transfers to a colleague, those that nobody takes and that come back."""
+    bridging_share: Share = 0.5
+    """Of calls that a colleague takes over, those where the switch needs a moment to bring them
+    together; of the others all is told in one instant."""
     callback_accepted_share: Share = 0.35
     callback_reached_share: Share = 0.7
     recording_share: Share = 0.5

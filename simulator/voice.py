@@ -164,8 +164,8 @@ def _conversation(
     measure(centre, contact, leg)
     wrap_up(centre, contact, leg, agent, queue.wrapup_seconds)
     if passed_on is not None:
-        # The switch needs a moment to bring them together.
-        yield centre.env.timeout(dice.within(0.05, 0.8))
+        if dice.chance(calls.bridging_share):
+            yield centre.env.timeout(dice.within(0.05, 0.8))
         second = connect(centre, contact, passed_on)
         yield from speak(centre, contact, second, queue.talk_seconds / 2)
         finish(centre, contact, second)

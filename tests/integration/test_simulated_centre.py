@@ -17,6 +17,7 @@ from tests.support.command_line import switchboard
 from tests.truth.compare import everything, interactions, wrong
 
 FAULTS = FaultModel(shuffled_share=0.1, repeated_share=0.05, late_share=0.01, malformed_share=0.005)
+PASSED_ON = CallModel(blind_share=0.15, consult_share=0.1, recall_share=0.5)
 NOT_IN_TRUTH = {"presumed_lost"}
 """A judgement of the moment of reading."""
 
@@ -30,9 +31,7 @@ def simulated(settings: Simulation) -> tuple[Simulated, list[Sent]]:
 @pytest.mark.parametrize(
     "settings",
     [
-        # Where no source says how long talk was, a call that came back to its agent is too long by
-        # the time for which it rang elsewhere: tests/streams/fold/test_simulated_findings.py.
-        pytest.param(small(seed=1, calls=CallModel(recall_share=0)), id="clocks alone"),
+        pytest.param(small(seed=1, calls=PASSED_ON), id="clocks alone"),
         pytest.param(small(seed=2, states_durations=True, faults=FAULTS), id="durations, faults"),
     ],
 )

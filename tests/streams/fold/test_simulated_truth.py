@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from schemas.rows import InteractionRow
 from simulator.run import Run
 from simulator.settings import Simulation
-from simulator.truth import Contact
 from streams.fold.rules import FoldRules
 from tests.simulator.centres import centres
 from tests.support.fold import LATER_MS, Log, Record, folded
@@ -31,8 +30,6 @@ def test_rows_say_what_happened_in_whatever_order_it_is_told(
     }
     assert rows.keys() == {contact.interaction for contact in run.truth.contacts}
     for contact in run.truth.contacts:
-        if has_known_difference(contact, simulation):
-            continue
         row = rows[contact.interaction]
         for name, expected in row_of(contact, simulation.start_at).items():
             found = sorted(row[name]) if name == "agents" else row[name]
@@ -55,17 +52,3 @@ def in_milliseconds(value: Any) -> Any:
     if isinstance(value, list):
         return [in_milliseconds(item) for item in value]
     return round(value.timestamp() * 1000) if isinstance(value, datetime) else value
-
-
-def has_known_difference(contact: Contact, simulation: Simulation) -> bool:
-    """What `test_simulated_findings.py` has an example of."""
-    came_back = any(leg.transfer == "recall" for leg in contact.legs)
-    # The agent has it again while their wrap-up of it still goes on.
-    overlap = any(
-        late.agent == early.agent
-        and early.ended_at is not None
-        and (early.wrapped_up_at is None or early.wrapped_up_at >= late.connected_at)
-        for place, early in enumerate(contact.legs)
-        for late in contact.legs[place + 1 :]
-    )
-    return (came_back and not simulation.states_durations) or overlap
