@@ -48,7 +48,7 @@ MUTATIONS: Final = (
         "schemas/rows.py",
         '        "pane_at",\n        "log",\n        "source_partition",',
         '        "pane_at",\n        "source_partition",',
-        ("tests/streams/test_merged_states.py",),
+        ("tests/streams/fold/test_merge.py",),
     ),
     Mutation(
         "an old contribution is not taken back",
@@ -146,21 +146,21 @@ MUTATIONS: Final = (
         FOLD + "merge.py",
         "            new.panes[key].references += 1",
         "            new.panes[key].references += 1\n        interaction.contributions = ()",
-        ("tests/streams/test_merged_states.py",),
+        ("tests/streams/fold/test_merge.py",),
     ),
     Mutation(
         "a new log begins as far as the furthest partition of the old one",
         FOLD + "merge.py",
         "name: min(s.sources",
         "name: max(s.sources",
-        ("tests/streams/test_merged_states.py",),
+        ("tests/streams/fold/test_merge.py",),
     ),
     Mutation(
         "what the old log let go ahead of others may count again",
         FOLD + "merge.py",
         "        _name_let_go(new, part.state, let_go)",
         "        pass",
-        ("tests/streams/test_merged_states.py",),
+        ("tests/streams/fold/test_merge.py",),
     ),
     Mutation(
         "a block is stored whatever log its records are of",
