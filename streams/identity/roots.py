@@ -105,6 +105,8 @@ class Root:
             if limits.is_shared(sum(e.seen for e in around[key].values())):
                 self.shared = {*self.shared, key}
                 news.keys |= {key, *around[key]}
+                # An edge of two that become shared at once is found from neither end.
+                news.edges |= {e.pair: e for e in around[key].values()}
 
     def _neighbours(self) -> Around:
         if self._around is None:
