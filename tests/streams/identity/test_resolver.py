@@ -105,15 +105,3 @@ def test_a_shared_identifier_connects_nobody_and_costs_no_more_with_more_neighbo
     assert set(sizes.values()) == {1, 2}
     states = Counter(resolver.states().values())
     assert states == {"quarantined": 39, "applied": 39}
-
-
-def test_an_edge_of_two_that_become_shared_at_once_is_quarantined() -> None:
-    resolver = Partitions(1, Limits(identifiers=4, of_kind={}), lambda _: 0)
-    one, other, *rest = (f"{n:04d}" for n in range(8))
-    resolver.send([message_of(Said(one, other, 1, "seen"), strong=False)])
-    resolver.run()
-    assert resolver.states() == {(one, other): "applied"}
-    for hub in (one, other):
-        resolver.send(message_of(Said(hub, key, 2, "seen"), strong=False) for key in rest)
-    resolver.run(drain_every=100)
-    assert set(resolver.states().values()) == {"quarantined"}
