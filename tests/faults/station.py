@@ -85,7 +85,7 @@ SHORT: Final = Plan(
     passages=3,
     victims_checkpoint=False,
     keeps_group=False,
-    deadline_seconds=180.0,
+    deadline_seconds=600.0,
 )
 """Each fault once, within minutes on two cores. Sessions are waited for only where they matter."""
 
