@@ -79,7 +79,7 @@ class Run:
         asyncio.run(self._publish_and_process(list(records), settings, store))
 
     def remake_topics(self, settings: Settings) -> None:
-        """Delete the topics that a worker reads, if there are any, and make them again: new logs."""
+        """Delete the topics that a worker reads, if they are there, and make them: new logs."""
         self.delete_topics()
         create_all_topics(settings, self.bootstrap, PLAINTEXT)
 
