@@ -1,7 +1,6 @@
 """Which contacts of a fold's state are of erased customers. Pure."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from streams.fold.facts import ENTERED, STARTED
 from streams.fold.rules import FoldRules
@@ -18,9 +17,9 @@ def erased_subjects(
 
 
 def _is_erased(tenant: str, contact: str, state: InteractionState, rules: FoldRules) -> bool:
-    facts: list[Any] = list(state.facts.values())
-    last_at = max((fact[0] for fact in facts), default=state.opened_at)
+    facts = state.facts.values()
+    last_at = max((fact.at for fact in facts), default=state.opened_at)
     if rules.erased.has(tenant, "contact", contact, last_at):
         return True
-    shown = [text for fact in facts if fact[3] in (STARTED, ENTERED) for text in fact[7][-1]]
+    shown = [text for fact in facts if fact.kind in (STARTED, ENTERED) for text in fact.detail[-1]]
     return rules.erased.has_any(tenant, rules.identifiers.of(tenant, shown), last_at)

@@ -1,29 +1,23 @@
 """Facts: what is kept of an event in an interaction's state. Pure.
 
-A fact is a plain tuple, because an interaction holds many and they are compared, sorted and
-serialised all the time:
-
-    (at_ms, rank, key, kind, queue, agent, measured_ms, detail)
-
-`at_ms` is the event time, `rank` puts facts of one instant into causal order (many sources have a
-clock of one second), `key` is a 64-bit hash of `(source, id)`: facts are a set under it, and what
-comes first under a key is the fact. Equal `(at, rank)` are ordered by key, so any order of arrival
-sorts alike. `measured_ms` is the duration that the source itself measured, or `UNMEASURED`.
-`detail` is what only this kind has.
+Facts are a set under their keys, and what comes first under a key is the fact. They are ordered by
+time, causal rank and key, so any order of arrival sorts alike.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import xxhash
 
 from streams.identity.normalise import identifier_texts
 
-Fact = tuple[int, int, int, int, str, str, int, Any]
 _Parts = tuple[int, int, str, str, int, Any]
 """rank, kind, queue, agent, measured_ms, detail"""
 
 UNMEASURED: Final = -1
+
+SavedFact = tuple[int, int, int, int, str, str, int, Any]
+"""A fact's attributes in their order."""
 
 (
     STARTED,
@@ -52,6 +46,68 @@ BEGINNINGS: Final = frozenset({STARTED, IVR, ENTERED, EXITED, CONNECTED, MESSAGE
 The others (a survey, a recording, the end, an automatic reply) may come long after an interaction
 was let go; a row made of them alone would hide the full one.
 """
+
+
+class Fact:
+    """One fact; never changed.
+
+    `at` is the event time in milliseconds, `rank` puts facts of one instant into causal order (many
+    sources have a clock of one second), `key` is a 64-bit hash of `(source, id)`. `measured_ms` is
+    the duration that the source itself measured, or `UNMEASURED`. `detail` is what only this kind
+    has: text, a number or a tuple of such.
+    """
+
+    __slots__ = ("agent", "at", "detail", "key", "kind", "measured_ms", "queue", "rank")
+
+    def __init__(
+        self,
+        at: int,
+        rank: int,
+        key: int,
+        kind: int,
+        queue: str,
+        agent: str,
+        measured_ms: int,
+        detail: Any,
+    ) -> None:
+        self.at = at
+        self.rank = rank
+        self.key = key
+        self.kind = kind
+        self.queue = queue
+        self.agent = agent
+        self.measured_ms = measured_ms
+        self.detail = detail
+
+    def follows(self, other: "Fact") -> bool:
+        """Whether this comes after `other` in the order of facts."""
+        if self.at != other.at:
+            return self.at > other.at
+        if self.rank != other.rank:
+            return self.rank > other.rank
+        return self.key > other.key
+
+    def save(self) -> SavedFact:
+        """What makes the fact again: `Fact(*saved)`."""
+        return (
+            self.at,
+            self.rank,
+            self.key,
+            self.kind,
+            self.queue,
+            self.agent,
+            self.measured_ms,
+            self.detail,
+        )
+
+
+def in_order(facts: Iterable[Fact]) -> list[Fact]:
+    """Facts (of different keys) by time, rank and key."""
+    return sorted(facts, key=_order)
+
+
+def _order(fact: Fact) -> tuple[int, int, int]:
+    return (fact.at, fact.rank, fact.key)
 
 
 def ms_of(seconds: float | None) -> int:
@@ -158,4 +214,4 @@ FACT_PARTS: Final[dict[str, Callable[[Any], _Parts]]] = {
 def fact_of(event_type: str, data: Any, at_ms: int, key: int) -> Fact:
     """The fact that an event of an interaction is kept as."""
     rank, kind, queue, agent, measured, detail = FACT_PARTS[event_type](data)
-    return (at_ms, rank, key, kind, queue, agent, measured, detail)
+    return Fact(at_ms, rank, key, kind, queue, agent, measured, detail)

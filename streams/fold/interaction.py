@@ -11,6 +11,7 @@ beginning, a queue, an agent, or a message that a person wrote to the other side
 """
 
 from collections.abc import Iterable
+from typing import Final
 
 from streams.fold.facts import (
     AUTOMATIC_MESSAGE,
@@ -30,6 +31,7 @@ from streams.fold.facts import (
     WRAPUP_ENDED,
     WRAPUP_STARTED,
     Fact,
+    in_order,
 )
 from streams.fold.legs import (
     Leg,
@@ -41,7 +43,7 @@ from streams.fold.legs import (
     wrapping_up,
 )
 
-_BEFORE_ALL: Fact = (-(1 << 62), 0, 0, 0, "", "", 0, None)
+_BEFORE_ALL: Final = Fact(-(1 << 62), 0, 0, 0, "", "", 0, None)
 
 
 class Interaction:
@@ -83,7 +85,7 @@ class Interaction:
 
     def __init__(self, started_at: int) -> None:
         self.started_at = started_at
-        self.last_fact: Fact = _BEFORE_ALL
+        self.last_fact = _BEFORE_ALL
         self.told_direction = self.purpose = self.language = self.site = self.linked_to = ""
         self.customer_name = ""
         self.identifiers: dict[str, None] = {}
@@ -112,18 +114,18 @@ class Interaction:
     @property
     def last_event_at(self) -> int:
         """The time of the latest fact."""
-        return self.last_fact[0]
+        return self.last_fact.at
 
 
 def interaction_of(facts: Iterable[Fact]) -> Interaction:
     """What `facts` (at least one, in any order) say together."""
-    ordered = sorted(facts)
-    known = Interaction(ordered[0][0])
+    ordered = in_order(facts)
+    known = Interaction(ordered[0].at)
     for fact in ordered:
-        if fact[3] == ENTERED:
-            known.visits.append(Leg(fact[4], fact[0], entry_seen=True))
-        elif fact[3] == STARTED:
-            known.told_direction = known.told_direction or fact[7][0]
+        if fact.kind == ENTERED:
+            known.visits.append(Leg(fact.queue, fact.at, entry_seen=True))
+        elif fact.kind == STARTED:
+            known.told_direction = known.told_direction or fact.detail[0]
     for fact in ordered:
         _take(known, fact)
     _settle(known)
@@ -137,17 +139,17 @@ def told_more(known: Interaction, fact: Fact) -> bool:
     begins might (an earlier exit, connection or missed ring may belong to it), and so might the
     first word on the direction. If not, `known` is as it was.
     """
-    if fact <= known.last_fact:
+    if not fact.follows(known.last_fact):
         return False
-    kind = fact[3]
+    kind = fact.kind
     if kind == ENTERED:
         if known.visits or known.legs or known.misses:
             return False
-        known.visits.append(Leg(fact[4], fact[0], entry_seen=True))
+        known.visits.append(Leg(fact.queue, fact.at, entry_seen=True))
     elif kind == STARTED and not known.told_direction:
-        if fact[7][0] != known.direction:
+        if fact.detail[0] != known.direction:
             return False
-        known.told_direction = fact[7][0]
+        known.told_direction = fact.detail[0]
     _take(known, fact)
     _settle(known)
     return True
@@ -155,7 +157,7 @@ def told_more(known: Interaction, fact: Fact) -> bool:
 
 def _take(known: Interaction, fact: Fact) -> None:
     known.last_fact = fact
-    kind = fact[3]
+    kind = fact.kind
     if kind in BEGINNINGS:
         known.has_beginning = True
     step = _STEPS.get(kind)
@@ -164,7 +166,7 @@ def _take(known: Interaction, fact: Fact) -> None:
 
 
 def _started(known: Interaction, fact: Fact) -> None:
-    direction, purpose, language, site, linked_to, name, identifiers = fact[7]
+    direction, purpose, language, site, linked_to, name, identifiers = fact.detail
     _reopen(known)
     known.purpose = known.purpose or purpose
     known.language = known.language or language
@@ -174,23 +176,23 @@ def _started(known: Interaction, fact: Fact) -> None:
     for identifier in identifiers:
         known.identifiers[identifier] = None
     if direction == "outbound":
-        known.outbound_attempts.append((fact[0], fact[5]))
+        known.outbound_attempts.append((fact.at, fact.agent))
 
 
 def _entered(known: Interaction, fact: Fact) -> None:
-    language, name, identifiers = fact[7]
+    language, name, identifiers = fact.detail
     _reopen(known)
     known.language = known.language or language
     known.customer_name = known.customer_name or name
     for identifier in identifiers:
         known.identifiers[identifier] = None
     # By a clock a little behind, the conversation of this very visit may have begun before it.
-    if known.legs and known.legs[-1].entered_at < fact[0]:
-        _leave_leg(known, fact[0])
+    if known.legs and known.legs[-1].entered_at < fact.at:
+        _leave_leg(known, fact.at)
 
 
 def _exited(known: Interaction, fact: Fact) -> None:
-    at, _, _, _, queue, _, wait_ms, reason = fact
+    at, queue, wait_ms, reason = fact.at, fact.queue, fact.measured_ms, fact.detail
     answered = reason == "answered"
     visit = left_by(known.visits, queue, at, answered=answered)
     if visit is None:
@@ -207,7 +209,8 @@ def _exited(known: Interaction, fact: Fact) -> None:
 
 
 def _connected(known: Interaction, fact: Fact) -> None:
-    at, _, _, _, queue, agent, wait_ms, ring_ms = fact
+    at, queue, agent = fact.at, fact.queue, fact.agent
+    wait_ms, ring_ms = fact.measured_ms, fact.detail
     _reopen(known)
     leg = answered_by(known.visits, queue, at)
     if leg is None:
@@ -227,34 +230,34 @@ def _connected(known: Interaction, fact: Fact) -> None:
 
 
 def _missed(known: Interaction, fact: Fact) -> None:
-    at, _, _, _, queue, agent, _, _ = fact
-    known.misses.append((at, agent))
-    visit = missed_at(known.visits, queue, at)
+    known.misses.append((fact.at, fact.agent))
+    visit = missed_at(known.visits, fact.queue, fact.at)
     if visit is not None:
         visit.missed_rings += 1
 
 
 def _hold_started(known: Interaction, fact: Fact) -> None:
-    leg = of_agent(known.legs, fact[5])
+    leg = of_agent(known.legs, fact.agent)
     if leg is not None:
-        leg.hold_started(fact[0])
+        leg.hold_started(fact.at)
 
 
 def _hold_ended(known: Interaction, fact: Fact) -> None:
-    leg = of_agent(known.legs, fact[5])
+    leg = of_agent(known.legs, fact.agent)
     if leg is not None:
-        leg.hold_ended(fact[0], fact[6])
+        leg.hold_ended(fact.at, fact.measured_ms)
 
 
 def _transfer_started(known: Interaction, fact: Fact) -> None:
-    leg = of_agent(known.legs, fact[5])
+    leg = of_agent(known.legs, fact.agent)
     # Who transfers blindly hangs up; who consults goes on.
-    if leg is not None and fact[7] == "blind":
-        leg.end(fact[0], UNMEASURED)
+    if leg is not None and fact.detail == "blind":
+        leg.end(fact.at, UNMEASURED)
 
 
 def _transferred(known: Interaction, fact: Fact) -> None:
-    at, _, _, _, _, agent, talk_ms, (kind, target) = fact
+    at, agent, talk_ms = fact.at, fact.agent, fact.measured_ms
+    kind, target = fact.detail
     known.transfers.append(f"{kind}:{target}")
     leg = of_agent(known.legs, agent)
     if leg is not None:
@@ -271,7 +274,8 @@ def _transferred(known: Interaction, fact: Fact) -> None:
 
 
 def _ended(known: Interaction, fact: Fact) -> None:
-    at, _, _, _, _, agent, talk_ms, (by, disposition, resolved, topic) = fact
+    at, agent, talk_ms = fact.at, fact.agent, fact.measured_ms
+    by, disposition, resolved, topic = fact.detail
     known.told_status = "ended"
     known.ended_at = at
     known.ended_by = by
@@ -291,15 +295,15 @@ def _ended(known: Interaction, fact: Fact) -> None:
 
 
 def _wrapup_started(known: Interaction, fact: Fact) -> None:
-    leg = of_agent(known.legs, fact[5])
+    leg = of_agent(known.legs, fact.agent)
     if leg is not None:
-        leg.wrapup_at = fact[0]
-        leg.end(fact[0], UNMEASURED)
+        leg.wrapup_at = fact.at
+        leg.end(fact.at, UNMEASURED)
 
 
 def _wrapup_ended(known: Interaction, fact: Fact) -> None:
-    at, measured = fact[0], fact[6]
-    leg = wrapping_up(known.legs, fact[5]) or of_agent(known.legs, fact[5])
+    at, measured = fact.at, fact.measured_ms
+    leg = wrapping_up(known.legs, fact.agent) or of_agent(known.legs, fact.agent)
     if leg is None:
         return
     began = leg.ended_at if leg.wrapup_at is None else leg.wrapup_at
@@ -313,7 +317,8 @@ def _wrapup_ended(known: Interaction, fact: Fact) -> None:
 
 
 def _message(known: Interaction, fact: Fact) -> None:
-    at, _, _, _, _, agent, _, (author, public) = fact
+    at, agent = fact.at, fact.agent
+    author, public = fact.detail
     known.messages[("customer", "agent", "bot").index(author)] += 1
     if agent:
         known.agents[agent] = None

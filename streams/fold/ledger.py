@@ -18,7 +18,7 @@ class PaneLedger:
     def __init__(self, panes: dict[PaneKey, Pane], rules: FoldRules) -> None:
         self._panes = panes
         self._rules = rules
-        self._changed: list[tuple[PaneKey, Pane]] = []
+        self._changed: list[Pane] = []
         # Every pane without references is in it at least once.
         self._expiry = Expiry[PaneKey]()
         for key, pane in panes.items():
@@ -30,12 +30,12 @@ class PaneLedger:
         """How many panes `take_changed` would give, at most."""
         return len(self._changed)
 
-    def take_changed(self) -> list[tuple[PaneKey, Pane]]:
+    def take_changed(self) -> list[Pane]:
         """The panes that changed since the last call, as they are now."""
         noted, self._changed = self._changed, []
         # The others were let go since, and handed over then.
-        changed = [(key, pane) for key, pane in noted if pane.changed]
-        for _, pane in changed:
+        changed = [pane for pane in noted if pane.changed]
+        for pane in changed:
             pane.changed = False
         return changed
 
@@ -52,30 +52,43 @@ class PaneLedger:
         Panes that begin with this are of generation `offset`: of the record that is being applied.
         `held` says that `release` will be called for what is new, and was not yet for what is old.
         """
-        references = int(held)
         gone = list(old)
+        come: list[Contribution] = []
         for contribution in new:
-            if contribution in gone:
-                gone.remove(contribution)
-                continue
-            key = contribution[0]
-            pane = self._pane(key, offset, held)
-            pane.add(contribution, 1)
-            pane.references += references
+            for at, other in enumerate(gone):
+                if contribution.equals(other):
+                    contribution.pane = other.pane
+                    del gone[at]
+                    break
+            else:
+                come.append(contribution)
+        for contribution in come:
+            for at, other in enumerate(gone):
+                if held and contribution.key == other.key:
+                    pane = self._holding(other)
+                    pane.replace(other, contribution)
+                    contribution.pane = pane
+                    self._touch(pane)
+                    del gone[at]
+                    break
+            else:
+                pane = self._pane(contribution.key, offset, held)
+                pane.add(contribution, 1)
+                if held:
+                    pane.references += 1
+                    contribution.pane = pane
         for contribution in gone:
-            key = contribution[0]
-            pane = self._pane(key, offset, held)
+            pane = self._pane(contribution.key, offset, held)
             pane.add(contribution, -1)
             if held:
-                self._release(key, pane)
+                self._release(pane)
 
     def release(self, contributions: Iterable[Contribution]) -> None:
         """These will not change any more: their interaction is let go."""
         for contribution in contributions:
-            key = contribution[0]
-            self._release(key, self._panes[key])
+            self._release(self._holding(contribution))
 
-    def let_go_due(self, minute: int) -> list[tuple[PaneKey, Pane]]:
+    def let_go_due(self, minute: int) -> list[Pane]:
         """Let panes go whose time has come; those that changed last are handed over."""
         unwritten = []
         for key in self._expiry.due(minute):
@@ -85,7 +98,7 @@ class PaneLedger:
             del self._panes[key]
             if pane.changed:
                 pane.changed = False
-                unwritten.append((key, pane))
+                unwritten.append(pane)
         return unwritten
 
     def _pane(self, key: PaneKey, offset: int, held: bool) -> Pane:
@@ -96,15 +109,23 @@ class PaneLedger:
             self._panes[key] = pane
             if not held:
                 self._expect(key)
-        if not pane.changed:
-            pane.changed = True
-            self._changed.append((key, pane))
+        self._touch(pane)
         return pane
 
-    def _release(self, key: PaneKey, pane: Pane) -> None:
+    def _holding(self, contribution: Contribution) -> Pane:
+        """The pane in which the contribution is held: it stays as long."""
+        pane = contribution.pane
+        return self._panes[contribution.key] if pane is None else pane
+
+    def _touch(self, pane: Pane) -> None:
+        if not pane.changed:
+            pane.changed = True
+            self._changed.append(pane)
+
+    def _release(self, pane: Pane) -> None:
         pane.references -= 1
         if pane.references == 0:
-            self._expect(key)
+            self._expect(pane.key)
 
     def _expect(self, key: PaneKey) -> None:
         """Let the pane come up once the partition's event time is past it."""

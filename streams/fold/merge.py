@@ -84,9 +84,11 @@ def merged(left: Sequence[Left], epoch: int, rules: FoldRules) -> State:
             new.interactions.pop(subject, None)
         _name_let_go(new, part.state, let_go)
     for interaction in new.interactions.values():
-        for key, _, _ in interaction.contributions:
+        for contribution in interaction.contributions:
+            key = contribution.key
             if key not in new.panes:
                 new.panes[key] = empty_pane(key, 0, rules)
+            contribution.pane = new.panes[key]
             new.panes[key].references += 1
     return new
 

@@ -1,14 +1,9 @@
 """Panes: what interactions contribute to them, and how that is added and taken back. Pure.
 
 A contribution is invertible and made of integers, so that the sum over any interactions, in any
-order, with any corrections between, is the same:
-
-    (key, counts, waits)
-
-`key` names the pane, `counts` is a sparse vector `(column, value, column, value, …)`, and `waits`
-likewise pairs a histogram with a wait in milliseconds. Which thresholds a wait is counted under is
-the pane's affair, not the contribution's: a pane keeps the thresholds it began with, and a change
-of settings never leaves one half counted.
+order, with any corrections between, is the same. Which thresholds a wait is counted under is the
+pane's affair, not the contribution's: a pane keeps the thresholds it began with, and a change of
+settings never leaves one half counted.
 """
 
 from collections.abc import Sequence
@@ -16,6 +11,15 @@ from typing import Any, Final
 
 from schemas.rows import AGENT_PANE_SECONDS, QUEUE_PANE_SECONDS, AgentPaneRow, KpiPaneRow
 from schemas.sketch import bin_of
+from streams.fold.facts import (
+    AUTOMATIC_MESSAGE,
+    CALLBACK,
+    HOLD_STARTED,
+    IVR,
+    MESSAGE,
+    OFFERED,
+    OTHER,
+)
 from streams.fold.interaction import Interaction
 from streams.fold.legs import Leg
 from streams.fold.rules import FoldRules
@@ -26,7 +30,8 @@ AGENT_PANE_MS: Final = AGENT_PANE_SECONDS * 1000
 PaneKey = tuple[Any, ...]
 """Of a queue: tenant, queue, channel, direction, cohort, pane_at; of an agent: tenant, agent,
 pane_at. `pane_at` in seconds since the epoch. Told apart by their length."""
-Contribution = tuple[PaneKey, tuple[int, ...], tuple[int, ...]]
+SavedContribution = tuple[PaneKey, tuple[int, ...], tuple[int, ...]]
+"""key, counts, waits"""
 
 _HISTOGRAMS: Final = (
     "answered_within",
@@ -58,6 +63,8 @@ _EXIT_COUNT: Final = {
     "transferred": _Q["transferred_waiting"],
 }
 _WITHIN: Final = {"answered": 0, "abandoned": 1, "callback_accepted": 2}
+_WHOLE: Final = (_Q["answered"], _Q["abandoned"], _Q["callback_accepted"], _Q["ended"])
+"""By histogram, the column that counts all of its waits."""
 _ENDED_WITHIN: Final = 3
 _QUEUE_WIDTH: Final = len(QUEUE_COUNTS)
 _AGENT_WIDTH: Final = len(AGENT_COUNTS)
@@ -86,6 +93,11 @@ _AGENT_RING_MS: Final = _A["ring_ms"]
 _AGENT_TALK_MS: Final = _A["talk_ms"]
 _AGENT_TRANSFERRED: Final = _A["transferred"]
 _AGENT_WRAPUP_MS: Final = _A["wrapup_ms"]
+_ONE_MISSED: Final = (_AGENT_MISSED, 1)
+_ONE_ATTEMPTED: Final = (_AGENT_OUTBOUND_ATTEMPTED, 1)
+
+QUIET: Final = frozenset({IVR, OFFERED, HOLD_STARTED, MESSAGE, AUTOMATIC_MESSAGE, CALLBACK, OTHER})
+"""Kinds of facts that, coming after all others, change nothing that is contributed."""
 
 
 class Pane:
@@ -98,9 +110,12 @@ class Pane:
     `changed` says that its row is not written as it is now.
     """
 
-    __slots__ = ("bins", "changed", "counts", "generation", "references", "thresholds")
+    __slots__ = ("bins", "changed", "counts", "generation", "key", "references", "thresholds")
 
-    def __init__(self, generation: int, thresholds: tuple[int, ...], width: int) -> None:
+    def __init__(
+        self, key: PaneKey, generation: int, thresholds: tuple[int, ...], width: int
+    ) -> None:
+        self.key = key
         self.counts: list[int] = [0] * width
         self.bins: dict[int, int] = {}
         self.generation = generation
@@ -108,15 +123,27 @@ class Pane:
         self.thresholds = thresholds
         self.changed = False
 
-    def add(self, contribution: Contribution, sign: int) -> None:
+    def add(self, contribution: "Contribution", sign: int) -> None:
         """Add the contribution (`sign` 1) or take it back (-1)."""
-        counts = self.counts
-        vector = contribution[1]
-        for at in range(0, len(vector), 2):
-            counts[vector[at]] += sign * vector[at + 1]
-        waits = contribution[2]
+        self._add_counts(contribution.counts, sign)
+        waits = contribution.waits
         for at in range(0, len(waits), 2):
             self._add_wait(waits[at], waits[at + 1], sign)
+
+    def replace(self, old: "Contribution", new: "Contribution") -> None:
+        """Take the one back and add the other: most often they have the same waits."""
+        if old.waits == new.waits:
+            self._add_counts(old.counts, -1)
+            self._add_counts(new.counts, 1)
+        else:
+            self.add(old, -1)
+            self.add(new, 1)
+
+    def _add_counts(self, vector: tuple[int, ...], sign: int) -> None:
+        counts = self.counts
+        for at in range(0, len(vector), 2):
+            column = vector[at]
+            counts[column] += sign * vector[at + 1]
 
     def _add_wait(self, which: int, wait_ms: int, sign: int) -> None:
         if which == _BINS:
@@ -135,13 +162,43 @@ class Pane:
             column += 1
 
     def within(self, which: int) -> dict[int, int]:
-        """By threshold, how many waits kept it; `which` numbers the histogram."""
+        """By threshold, how many waits kept it; `which` numbers the histogram.
+
+        Empty where the pane counts no such wait at all: who reads it knows that none is within.
+        """
+        thresholds, counts = self.thresholds, self.counts
+        first = _QUEUE_WIDTH + which * len(thresholds)
         found: dict[int, int] = {}
-        column = _QUEUE_WIDTH + which * len(self.thresholds)
-        for threshold in self.thresholds:
-            found[threshold] = self.counts[column]
-            column += 1
+        # One taken back and one added leave no wait, and may have moved across a threshold.
+        if counts[_WHOLE[which]] or any(counts[first : first + len(thresholds)]):
+            for at, threshold in enumerate(thresholds):
+                found[threshold] = counts[first + at]
         return found
+
+
+class Contribution:
+    """What one interaction or one stretch of an agent's time adds to one pane; never changed.
+
+    `key` names the pane, `counts` is a sparse vector `(column, value, column, value, …)`, and
+    `waits` likewise pairs a histogram with a wait in milliseconds. `pane` is the pane that holds
+    it, as long as it holds it.
+    """
+
+    __slots__ = ("counts", "key", "pane", "waits")
+
+    def __init__(self, key: PaneKey, counts: tuple[int, ...], waits: tuple[int, ...] = ()) -> None:
+        self.key = key
+        self.counts = counts
+        self.waits = waits
+        self.pane: Pane | None = None
+
+    def equals(self, other: "Contribution") -> bool:
+        """Whether the two add the same to the same pane."""
+        return self.counts == other.counts and self.key == other.key and self.waits == other.waits
+
+    def save(self) -> SavedContribution:
+        """What makes the contribution again: `Contribution(*saved)`."""
+        return (self.key, self.counts, self.waits)
 
 
 def is_of_queue(key: PaneKey) -> bool:
@@ -152,30 +209,33 @@ def is_of_queue(key: PaneKey) -> bool:
 def empty_pane(key: PaneKey, generation: int, rules: FoldRules) -> Pane:
     """A pane to which nothing was added yet."""
     if not is_of_queue(key):
-        return Pane(generation, (), _AGENT_WIDTH)
+        return Pane(key, generation, (), _AGENT_WIDTH)
     thresholds = rules.thresholds_of(key[1])
-    return Pane(generation, thresholds, _QUEUE_WIDTH + _BINS * len(thresholds))
+    return Pane(key, generation, thresholds, _QUEUE_WIDTH + _BINS * len(thresholds))
 
 
-def contributions_of(known: Interaction, tenant: str, channel: str) -> tuple[Contribution, ...]:
+def contributions_of(known: Interaction, tenant: str, channel: str) -> list[Contribution]:
     """Everything that one interaction adds to panes of queues and agents."""
     found: list[Contribution] = []
+    direction = known.direction
     for visit in known.visits:
         counts, waits = _visit_vector(visit)
-        place = (tenant, visit.queue, channel, known.direction)
-        found.append(((*place, "offered", _pane(visit.entered_at)), counts, waits))
+        queue, pane_at = visit.queue, _pane(visit.entered_at)
+        key = (tenant, queue, channel, direction, "offered", pane_at)
+        found.append(Contribution(key, counts, waits))
         concluded_at = visit.concluded_at
         if concluded_at is not None:
-            found.append(((*place, "ended", _pane(concluded_at)), counts, waits))
+            key = (tenant, queue, channel, direction, "ended", _pane(concluded_at))
+            found.append(Contribution(key, counts, waits))
     for leg in known.legs:
         if leg.agent:
-            found.extend(_agent_leg(leg, tenant, known.direction))
+            _add_agent_leg(found, leg, tenant, direction)
     for at, agent in known.misses:
-        found.append(((tenant, agent, _agent_pane(at)), (_AGENT_MISSED, 1), ()))
+        found.append(Contribution((tenant, agent, _agent_pane(at)), _ONE_MISSED))
     for at, agent in known.outbound_attempts:
         if agent:
-            found.append(((tenant, agent, _agent_pane(at)), (_AGENT_OUTBOUND_ATTEMPTED, 1), ()))
-    return tuple(found)
+            found.append(Contribution((tenant, agent, _agent_pane(at)), _ONE_ATTEMPTED))
+    return found
 
 
 def _visit_vector(visit: Leg) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -212,16 +272,14 @@ def _visit_vector(visit: Leg) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return tuple(counts), tuple(waits)
 
 
-def _agent_leg(leg: Leg, tenant: str, direction: str) -> list[Contribution]:
-    found: list[Contribution] = []
+def _add_agent_leg(found: list[Contribution], leg: Leg, tenant: str, direction: str) -> None:
     connected_at = leg.connected_at
     if connected_at is not None:
-        counts = [_AGENT_ANSWERED, 1]
-        if direction == "outbound":
-            counts = [_AGENT_OUTBOUND_CONNECTED, 1]
+        counts = [_AGENT_OUTBOUND_CONNECTED if direction == "outbound" else _AGENT_ANSWERED, 1]
         if leg.ring_ms is not None:
             counts += (_AGENT_RING_MS, leg.ring_ms)
-        found.append(((tenant, leg.agent, _agent_pane(connected_at)), tuple(counts), ()))
+        key = (tenant, leg.agent, _agent_pane(connected_at))
+        found.append(Contribution(key, tuple(counts)))
     concluded_at = leg.concluded_at
     if concluded_at is not None:
         counts = [_AGENT_HANDLED, 1, _AGENT_TALK_MS, leg.talk_ms or 0]
@@ -231,8 +289,8 @@ def _agent_leg(leg: Leg, tenant: str, direction: str) -> list[Contribution]:
             counts += (_AGENT_WRAPUP_MS, leg.wrapup_ms)
         if leg.transfer:
             counts += (_AGENT_TRANSFERRED, 1)
-        found.append(((tenant, leg.agent, _agent_pane(concluded_at)), tuple(counts), ()))
-    return found
+        key = (tenant, leg.agent, _agent_pane(concluded_at))
+        found.append(Contribution(key, tuple(counts)))
 
 
 def state_contributions(
@@ -247,13 +305,15 @@ def state_contributions(
         at = begin
         while at < end:
             edge = min(end, at - at % AGENT_PANE_MS + AGENT_PANE_MS)
-            found.append(((tenant, agent, _agent_pane(at)), (column, edge - at), ()))
+            key = (tenant, agent, _agent_pane(at))
+            found.append(Contribution(key, (column, edge - at)))
             at = edge
     return found
 
 
-def pane_row(key: PaneKey, pane: Pane, position: tuple[str, int], version: int) -> tuple[Any, ...]:
+def pane_row(pane: Pane, position: tuple[str, int], version: int) -> tuple[Any, ...]:
     """The row of a queue's pane or an agent's; `position` is (log, source partition)."""
+    key = pane.key
     if not is_of_queue(key):
         return (*key, *position, pane.generation, version, *pane.counts)
     return (

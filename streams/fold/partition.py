@@ -50,8 +50,8 @@ from streams.fold.output import (
     late_event_row,
 )
 from streams.fold.panes import (
+    QUIET,
     Pane,
-    PaneKey,
     contributions_of,
     is_of_queue,
     pane_row,
@@ -181,8 +181,8 @@ class PartitionFold:
         for subject, known in self._changed.items():
             self._write_interaction(subject, known)
         self._changed.clear()
-        for key, pane in self._panes.take_changed():
-            self._write_pane(key, pane)
+        for pane in self._panes.take_changed():
+            self._write_pane(pane)
         state = self.state
         if state.next_offset != self._marked_at and state.event_time != NEVER:
             self._marked_at = state.next_offset
@@ -270,20 +270,23 @@ class PartitionFold:
         fact = state.facts[key] = fact_of(event.type, event.data, at, key)
         state.changed = self.version
         known = self._changed.get(subject)
-        if known is None or not told_more(known, fact):
+        if known is not None and told_more(known, fact):
+            contributes = fact.kind not in QUIET
+        else:
             known = interaction_of(state.facts.values())
-        self._settle(subject, state, known)
-        return True
-
-    def _settle(self, subject: Subject, state: InteractionState, known: Interaction) -> None:
-        """Bring panes and rows in line with what is known of the interaction."""
-        contributions = contributions_of(known, state.tenant, self._channel)
-        if contributions != state.contributions:
+            contributes = True
+            if known.has_beginning:
+                self._changed[subject] = known
+        if contributes:
+            contributions = contributions_of(known, state.tenant, self._channel)
             offset = self.state.next_offset - 1
             self._panes.exchange(state.contributions, contributions, offset, held=True)
             state.contributions = contributions
-        if known.has_beginning:
-            self._changed[subject] = known
+        self._keep(subject, state, known)
+        return True
+
+    def _keep(self, subject: Subject, state: InteractionState, known: Interaction) -> None:
+        """Put off when the interaction is let go."""
         rules = self._rules
         keep = rules.horizons_ms[self._channel]
         if known.status == "open":
@@ -361,8 +364,8 @@ class PartitionFold:
         if partition_ticks:
             for silent in self._source_expiry.due(minute_of(at)):
                 self._give_up(silent, minute_of(at))
-            for key, pane in self._panes.let_go_due(minute_of(at)):
-                self._write_pane(key, pane)
+            for pane in self._panes.let_go_due(minute_of(at)):
+                self._write_pane(pane)
 
     def _silent_at(self, clock: SourceClock) -> int:
         """The minute of the partition's event time at which a source is given up."""
@@ -423,9 +426,9 @@ class PartitionFold:
         for row in interaction_links(*whose, self._place, version):
             output.add(IdentityLinkRow, row)
 
-    def _write_pane(self, key: PaneKey, pane: Pane) -> None:
-        table = KpiPaneRow if is_of_queue(key) else AgentPaneRow
-        row = pane_row(key, pane, (self.log, self.partition), self.version)
+    def _write_pane(self, pane: Pane) -> None:
+        table = KpiPaneRow if is_of_queue(pane.key) else AgentPaneRow
+        row = pane_row(pane, (self.log, self.partition), self.version)
         self._output.add(table, row)
 
     def _note_late(

@@ -65,7 +65,7 @@ class InteractionState:
         self.source = source
         self.opened_at = opened_at
         self.facts = facts
-        self.contributions: tuple[Contribution, ...] = ()
+        self.contributions: list[Contribution] = []
         self.expires_at = 0
         self.changed = 0
 
@@ -168,8 +168,8 @@ def snapshot(state: State) -> bytes:
                 i.interaction_id,
                 i.source,
                 i.opened_at,
-                list(i.facts.values()),
-                i.contributions,
+                [fact.save() for fact in i.facts.values()],
+                [contribution.save() for contribution in i.contributions],
                 i.expires_at,
                 i.changed,
             )
@@ -208,21 +208,24 @@ def restore(saved: bytes, version: int = STATE_VERSION) -> State:
     sources, interactions, agents, panes, ahead = loaded[3:]
     for source, (latest, heard_at) in sources.items():
         state.sources[source] = SourceClock(latest, heard_at)
-    for tenant, interaction_id, source, opened_at, facts, contributions, *rest in interactions:
-        by_key: dict[int, Any] = {fact[2]: (*fact[:7], _frozen(fact[7])) for fact in facts}
-        interaction = InteractionState(tenant, interaction_id, source, opened_at, by_key)
-        interaction.contributions = _frozen(contributions)
-        interaction.expires_at, interaction.changed = rest
-        state.interactions[tenant, interaction_id] = interaction
     for timeline, changed in agents:
         agent = AgentState(restored(timeline), changed)
         state.agents[agent.timeline.tenant, agent.timeline.agent] = agent
     for key, generation, references, thresholds, counts, bins in panes:
-        pane = Pane(generation, thresholds, 0)
+        pane = Pane(key, generation, thresholds, 0)
         pane.references = references
         pane.counts = counts
         pane.bins = bins
         state.panes[key] = pane
+    for tenant, interaction_id, source, opened_at, facts, contributions, *rest in interactions:
+        by_key = {fact[2]: Fact(*_frozen(fact)) for fact in facts}
+        interaction = InteractionState(tenant, interaction_id, source, opened_at, by_key)
+        for saved_contribution in contributions:
+            contribution = Contribution(*_frozen(saved_contribution))
+            contribution.pane = state.panes.get(contribution.key)
+            interaction.contributions.append(contribution)
+        interaction.expires_at, interaction.changed = rest
+        state.interactions[tenant, interaction_id] = interaction
     state.let_go_ahead = [LetGo(clocks, set(subjects)) for clocks, subjects in ahead]
     return state
 

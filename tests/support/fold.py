@@ -21,7 +21,7 @@ from schemas.rows import (
     LateEventRow,
     Row,
 )
-from streams.fold.facts import fact_of, key_of
+from streams.fold.facts import Fact, fact_of, key_of
 from streams.fold.interaction import Interaction, interaction_of
 from streams.fold.output import Rows
 from streams.fold.partition import PartitionFold
@@ -239,10 +239,12 @@ def differences(found: Tables, expected: Tables) -> list[str]:
 
 def told(*happenings: Happening) -> Interaction:
     """What these say of one interaction."""
-    facts = []
-    for h in happenings:
-        event = decode(h.value())
-        assert not isinstance(event, Rejected), event
-        at = round(event.time.timestamp() * 1000) - MONDAY_MS
-        facts.append(fact_of(event.type, event.data, at, key_of(event.source, event.id)))
-    return interaction_of(facts)
+    return interaction_of(map(fact_told, happenings))
+
+
+def fact_told(happening: Happening) -> Fact:
+    """The fact that an event is kept as; its time since `MONDAY_MS`."""
+    event = decode(happening.value())
+    assert not isinstance(event, Rejected), event
+    at = round(event.time.timestamp() * 1000) - MONDAY_MS
+    return fact_of(event.type, event.data, at, key_of(event.source, event.id))

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from schemas.events import EVENT_DATA
-from streams.fold.facts import FACT_PARTS, UNMEASURED, fact_of, key_of, ms_of
+from streams.fold.facts import FACT_PARTS, UNMEASURED, fact_of, in_order, key_of, ms_of
 
 ORDER = [
     ("interaction.started", {}),
@@ -32,7 +32,8 @@ def test_facts_of_one_instant_are_in_causal_order() -> None:
         fact_of(kind, EVENT_DATA[kind].model_validate(data), 0, key)
         for key, (kind, data) in zip(range(99, 0, -1), ORDER, strict=False)
     ]
-    assert all(first[:3] < second[:3] for first, second in pairwise(facts))
+    assert all(second.follows(first) for first, second in pairwise(facts))
+    assert in_order(reversed(facts)) == facts
 
 
 def test_every_event_of_an_interaction_is_a_fact_and_no_other() -> None:

@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.rows import AgentPaneRow, KpiPaneRow
+from streams.fold.interaction import interaction_of, told_more
 from streams.fold.panes import (
     AGENT_COUNTS,
     QUEUE_COUNTS,
+    QUIET,
     Contribution,
     PaneKey,
     contributions_of,
@@ -20,17 +22,18 @@ from streams.fold.panes import (
 )
 from streams.fold.rules import FoldRules
 from tests.support.contact_centre import contacts
-from tests.support.fold import MONDAY_MS, Happening, happening, told
+from tests.support.fold import MONDAY_MS, Happening, fact_told, happening, told
 
 RULES = FoldRules(thresholds_ms={"": (5_000, 20_000), "bare": ()})
 QUEUE_KEY: PaneKey = ("t", "IT", "call", "inbound", "offered", 0)
 AGENT_KEY: PaneKey = ("t", "ada", 0)
 
 
-def read(contributions: tuple[Contribution, ...]) -> dict[PaneKey, Counter[str]]:
+def read(contributions: list[Contribution]) -> dict[PaneKey, Counter[str]]:
     """Counts by name, of several contributions to a pane together."""
     panes: dict[PaneKey, Counter[str]] = {}
-    for key, sparse, _ in contributions:
+    for contribution in contributions:
+        key, sparse = contribution.key, contribution.counts
         names = QUEUE_COUNTS if is_of_queue(key) else AGENT_COUNTS
         counts = panes.setdefault(key, Counter())
         for at in range(0, len(sparse), 2):
@@ -89,7 +92,7 @@ def test_time_in_a_state_is_cut_at_panes_and_time_offline_is_left_out() -> None:
     found = state_contributions(
         "t", "ada", [(200_000, 650_000, "paused"), (650_000, 999_000, "offline")]
     )
-    assert read(tuple(found)) == {
+    assert read(found) == {
         ("t", "ada", 0): {"state_paused_ms": 100_000},
         ("t", "ada", 300): {"state_paused_ms": 300_000},
         ("t", "ada", 600): {"state_paused_ms": 50_000},
@@ -99,7 +102,7 @@ def test_time_in_a_state_is_cut_at_panes_and_time_offline_is_left_out() -> None:
 def filled(*waits: int) -> Any:
     pane = empty_pane(QUEUE_KEY, 7, RULES)
     for wait in waits:
-        pane.add((QUEUE_KEY, (0, 1), (0, wait, 4, wait)), 1)
+        pane.add(Contribution(QUEUE_KEY, (0, 1, 1, 1), (0, wait, 4, wait)), 1)
     return pane
 
 
@@ -111,7 +114,9 @@ def test_waits_are_counted_under_every_threshold_that_they_keep() -> None:
 @given(st.lists(st.integers(0, 400_000)), st.lists(st.integers(0, 400_000)))
 def test_what_was_added_and_taken_back_leaves_no_trace(stays: list[int], goes: list[int]) -> None:
     pane = filled(*stays)
-    contributions = [(QUEUE_KEY, (0, 1, 1, wait), (0, wait, 1, wait, 4, wait)) for wait in goes]
+    contributions = [
+        Contribution(QUEUE_KEY, (0, 1, 1, wait), (0, wait, 1, wait, 4, wait)) for wait in goes
+    ]
     for contribution in contributions:
         pane.add(contribution, -1)
     for contribution in reversed(contributions):
@@ -137,14 +142,33 @@ def test_every_answered_visit_is_counted_once_wherever_it_is_looked_at(
 
 
 @given(contacts(0))
+def test_a_quiet_fact_that_comes_last_changes_no_contribution(happenings: list[Happening]) -> None:
+    facts = sorted(map(fact_told, happenings), key=lambda fact: (fact.at, fact.rank, fact.key))
+    known = interaction_of(facts[:1])
+    for fact in facts[1:]:
+        before = [c.save() for c in contributions_of(known, "t", "call")]
+        if not told_more(known, fact):
+            break
+        if fact.kind in QUIET:
+            assert [c.save() for c in contributions_of(known, "t", "call")] == before
+
+
+def test_a_histogram_that_counts_nothing_is_empty_and_one_that_corrects_is_not() -> None:
+    pane = filled(4_000)
+    assert (pane.within(0), pane.within(1)) == ({5_000: 1, 20_000: 1}, {})
+    pane.add(Contribution(QUEUE_KEY, (0, 1, 1, 1), (0, 9_000)), -1)
+    assert pane.within(0) == {5_000: 1, 20_000: 0}
+
+
+@given(contacts(0))
 def test_no_duration_that_is_contributed_is_negative(happenings: list[Happening]) -> None:
     contributions = contributions_of(told(*happenings), "t", "call")
-    assert all(n >= 0 for _, sparse, waits in contributions for n in (*sparse, *waits))
+    assert all(n >= 0 for c in contributions for n in (*c.counts, *c.waits))
 
 
 def test_rows_have_the_columns_of_their_tables() -> None:
     for key, table in ((QUEUE_KEY, KpiPaneRow), (AGENT_KEY, AgentPaneRow)):
-        row = pane_row(key, empty_pane(key, 7, RULES), ("log", 3), 9)
+        row = pane_row(empty_pane(key, 7, RULES), ("log", 3), 9)
         named = dict(zip(table.columns(), row, strict=True))
         table.model_validate(named)
         assert (named["log"], named["source_partition"]) == ("log", 3)
@@ -154,6 +178,6 @@ def test_rows_have_the_columns_of_their_tables() -> None:
 def test_a_queue_without_thresholds_has_panes_too() -> None:
     key: PaneKey = ("t", "bare", "call", "inbound", "offered", MONDAY_MS // 1000)
     pane = empty_pane(key, 0, RULES)
-    pane.add((key, (0, 1), (0, 9_000, 4, 9_000)), 1)
+    pane.add(Contribution(key, (0, 1), (0, 9_000, 4, 9_000)), 1)
     assert [pane.within(which) for which in range(4)] == [{}, {}, {}, {}]
     assert sum(pane.bins.values()) == 1

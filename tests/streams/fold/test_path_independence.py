@@ -146,7 +146,7 @@ def test_no_pane_refers_to_an_interaction_that_is_gone(topic: str) -> None:
         fold = new_fold(topic)
         fold.apply(log)
         state = fold.state
-        held = [c[0] for i in state.interactions.values() for c in i.contributions]
+        held = [c.key for i in state.interactions.values() for c in i.contributions]
         assert all(pane.references == held.count(key) for key, pane in state.panes.items())
 
     holds()
