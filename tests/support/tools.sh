@@ -34,10 +34,12 @@ if [ -n "$packages" ]; then
     fi
 fi
 
-# promtool and amtool check the alert rules. Debian's packages would start their servers too, so
+# promtool and amtool check the alert rules, prometheus and prometheus-alertmanager run them. Debian's
+# packages would start the servers, so
 # only the programs are taken out of them.
 tools=build/tools
-for pair in promtool:prometheus amtool:prometheus-alertmanager; do
+for pair in promtool:prometheus prometheus:prometheus amtool:prometheus-alertmanager \
+    prometheus-alertmanager:prometheus-alertmanager; do
     program=${pair%%:*}
     package=${pair##*:}
     if has "$program" || [ -x "$tools/usr/bin/$program" ]; then

@@ -1,0 +1,74 @@
+"""The board of agents: what they handled, and how their time went. Pure."""
+
+from typing import Final
+
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+from dashboards.boards import variables
+from dashboards.boards.board import board
+from dashboards.boards.panels import SECONDS, Panel, kpi_lines, lines, listing, units_of
+from dashboards.boards.queries import STORE, trend, whole
+from sinks.kpis.catalogue import KPIS
+
+NAME: Final = "agents"
+_SUMMARY: Final = (
+    "agent_answered", "agent_missed", "agent_answer_ratio", "agent_handled", "agent_transferred",
+    "agent_average_talk_seconds", "agent_average_handle_seconds", "agent_occupancy_ratio",
+    "agent_utilisation_ratio",
+)  # fmt: skip
+_STATES: Final = (
+    "agent_available_seconds", "agent_on_contact_seconds", "agent_wrapup_seconds",
+    "agent_paused_seconds",
+)  # fmt: skip
+_TRENDS: Final = (
+    "agent_occupancy_ratio", "agent_utilisation_ratio", "agent_average_handle_seconds",
+    "agent_answer_ratio",
+)  # fmt: skip
+
+
+def agents() -> Dashboard:
+    """The board."""
+    return board(
+        NAME,
+        "Agents",
+        "What agents handled and how their time went. Made for planning a team's day; a figure of"
+        " one person says little without the contacts behind it.",
+        [
+            variables.store(),
+            variables.tenant(),
+            variables.agent(),
+            variables.interval(),
+            variables.timezone(),
+        ],
+        [
+            ("In the time shown", [_summary(), _time_of_each()]),
+            ("By interval", [_trend(column) for column in _TRENDS]),
+        ],
+    )
+
+
+def _summary() -> Panel:
+    return listing(
+        "Agents",
+        "Each agent over the whole of the time shown.",
+        STORE,
+        whole("agent_interval", _SUMMARY, split="agent"),
+        units_of(_SUMMARY),
+    )
+
+
+def _time_of_each() -> Panel:
+    return lines(
+        "Time in each state",
+        "Available, on contacts, in wrap-up and paused, by interval and agent.",
+        SECONDS,
+        STORE,
+        [trend("agent_interval", _STATES, split="agent")],
+        span=24,
+        stacked=True,
+    )
+
+
+def _trend(column: str) -> Panel:
+    (kpi_id,) = (kpi.id for kpi in KPIS.values() if kpi.column == column)
+    return kpi_lines(kpi_id, STORE, trend("agent_interval", [column], split="agent"))

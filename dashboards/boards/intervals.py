@@ -1,0 +1,168 @@
+"""The board of intervals and trends: what happened in queues, when. Pure."""
+
+from typing import Final
+
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+from dashboards.boards import variables
+from dashboards.boards.board import board, to
+from dashboards.boards.panels import (
+    COUNT,
+    RATIO,
+    SECONDS,
+    TIME,
+    Panel,
+    explained,
+    kpi_lines,
+    lines,
+    listing,
+    units_of,
+)
+from dashboards.boards.queries import CHANNELS, QUEUES, STORE, TENANT, rolling, rows, trend, whole
+from dashboards.boards.variables import OWN_PRESET
+
+NAME: Final = "intervals"
+CHOSEN_PRESET: Final = (
+    f"if(${{preset:sqlstring}} = '{OWN_PRESET}', is_queue_preset, preset = ${{preset:sqlstring}})"
+)
+_SUMMARY: Final = (
+    "offered", "answered", "abandoned", "abandonment_ratio", "average_speed_of_answer_seconds",
+    "wait_p50_seconds", "wait_p90_seconds", "average_handle_seconds", "transfer_ratio",
+)  # fmt: skip
+_WAITS: Final = ("wait_p50_seconds", "wait_p90_seconds", "wait_p95_seconds")
+_HANDLING: Final = ("average_talk_seconds", "average_hold_seconds", "average_wrapup_seconds")
+_VISIT: Final = (
+    "entered_at", "queue", "channel", "direction", "outcome", "wait_seconds", "agent",
+    "talk_seconds", "hold_seconds", "wrapup_seconds", "transfer", "interaction_id",
+)  # fmt: skip
+
+
+def intervals() -> Dashboard:
+    """The board."""
+    return board(
+        NAME,
+        "Intervals and trends",
+        "Queues over time, from the same panes and formulas as `switchboard kpis`.",
+        [
+            variables.store(),
+            variables.tenant(),
+            variables.queue(),
+            variables.channel(),
+            variables.interval(),
+            variables.preset(),
+            variables.cohort(),
+            variables.timezone(),
+        ],
+        [
+            ("In the time shown", [_queues(), _levels()]),
+            ("Volumes", [_volumes(), _by_queue("offered"), _by_queue("abandonment_ratio")]),
+            ("Service", [_service_level(), _rolling_service_level(), *_speed()]),
+            ("Handling", [_handling(), _by_queue("average_handle_seconds")]),
+            ("Contacts", [_contacts()]),
+        ],
+        since="now-7d",
+        refresh="5m",
+    )
+
+
+def _queues() -> Panel:
+    here = "var-tenant=${tenant}&var-queue=${__data.fields.queue}&from=${__from}&to=${__to}"
+    return listing(
+        "Queues",
+        "Each queue and channel over the whole of the time shown. Open a queue to see it alone.",
+        STORE,
+        whole("kpi_interval", _SUMMARY, split="queue,channel"),
+        units_of(_SUMMARY),
+        links={"queue": to(NAME, "This queue alone", here)},
+    )
+
+
+def _levels() -> Panel:
+    return listing(
+        "Service level by every preset",
+        "The same contacts by each vendor's rule: up to ten points apart, so a service level says"
+        " nothing without its preset.",
+        STORE,
+        whole(
+            "service_level",
+            ["preset", "service_level_ratio", "target_seconds", "is_queue_preset"],
+            where=["service_level_ratio IS NOT NULL"],
+        ),
+        {"service_level_ratio": RATIO, "target_seconds": SECONDS},
+    )
+
+
+def _volumes() -> Panel:
+    return lines(
+        "Offered, answered, abandoned",
+        "Contacts of the chosen queues, by interval.",
+        COUNT,
+        STORE,
+        [trend("kpi_interval", ["offered", "answered", "abandoned"])],
+        span=24,
+    )
+
+
+def _by_queue(kpi_id: str) -> Panel:
+    return kpi_lines(kpi_id, STORE, trend("kpi_interval", [kpi_id]))
+
+
+def _service_level() -> Panel:
+    return lines(
+        "Service level",
+        "The share of contacts answered within each queue's target, by the chosen preset.",
+        RATIO,
+        STORE,
+        [trend("service_level", ["service_level_ratio"], where=[CHOSEN_PRESET])],
+    )
+
+
+def _rolling_service_level() -> Panel:
+    return lines(
+        "Service level of the last half hour",
+        "Trailing windows: what the level was at each moment, by the preset `offered`.",
+        RATIO,
+        STORE,
+        [rolling(["service_level_ratio_offered"])],
+    )
+
+
+def _speed() -> list[Panel]:
+    return [
+        _by_queue("average_speed_of_answer_seconds"),
+        lines(
+            "Waits of answered contacts",
+            "Half, nine tenths, nineteen twentieths of those answered waited at most so long.\n\n"
+            + explained("wait_p90_seconds"),
+            SECONDS,
+            STORE,
+            [trend("kpi_interval", _WAITS)],
+        ),
+    ]
+
+
+def _handling() -> Panel:
+    return lines(
+        "Talk, hold, wrap-up",
+        "Means a contact; together they are the handle time.",
+        SECONDS,
+        STORE,
+        [trend("kpi_interval", _HANDLING)],
+    )
+
+
+def _contacts() -> Panel:
+    sql = (
+        f"SELECT {', '.join(_VISIT)}\nFROM queue_visits\n"
+        f"WHERE $__timeFilter(entered_at) AND {TENANT} AND {QUEUES} AND {CHANNELS}\n"
+        "ORDER BY entered_at DESC\nLIMIT 500"
+    )
+    seconds = {column: SECONDS for column in _VISIT if column.endswith("_seconds")}
+    return listing(
+        "Contacts",
+        "Visits to the chosen queues, the newest 500: what stands behind the figures above.",
+        STORE,
+        rows(sql),
+        {"entered_at": TIME, **seconds},
+        height=12,
+    )
