@@ -35,8 +35,7 @@ if [ -n "$packages" ]; then
 fi
 
 # promtool and amtool check the alert rules, prometheus and prometheus-alertmanager run them. Debian's
-# packages would start the servers, so
-# only the programs are taken out of them.
+# packages would start the servers, too, so only the programs are taken out of them.
 tools=build/tools
 for pair in promtool:prometheus prometheus:prometheus amtool:prometheus-alertmanager \
     prometheus-alertmanager:prometheus-alertmanager; do
