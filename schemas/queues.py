@@ -7,8 +7,9 @@ and the time zone database.
 import difflib
 import re
 import zoneinfo
+from collections.abc import Mapping
 from itertools import pairwise
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, NamedTuple, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -38,11 +39,59 @@ AlertKpi = Literal[
     "agents_available",
     "forecast_breach_probability",
 ]
+Severity = Literal["warning", "critical"]
+SEVERITIES: Final[tuple[Severity, ...]] = ("warning", "critical")
 LOW_IS_BAD: Final[frozenset[AlertKpi]] = frozenset({"service_level_ratio", "agents_available"})
 """KPIs that alert when they fall below a threshold; the others when they rise above it."""
 
+AlertName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+"""Of an alert of one's own: it becomes the `kpi` of its breaches."""
+
 MAX_THRESHOLD_SECONDS: Final = 2_592_000
 MINUTES_A_DAY: Final = 1440
+
+
+class Condition(NamedTuple):
+    """One comparison of a compound alert."""
+
+    kpi: AlertKpi
+    comparison: str
+    """`>=`, `>`, `<=` or `<`."""
+    value: float
+
+    def holds(self, found: float) -> bool:
+        """Whether a value fulfils it."""
+        match self.comparison:
+            case ">=":
+                return found >= self.value
+            case ">":
+                return found > self.value
+            case "<=":
+                return found <= self.value
+            case _:
+                return found < self.value
+
+
+def conditions_of(text: str) -> tuple[Condition, ...]:
+    """The comparisons in `waiting >= 10 and longest_wait_now_seconds >= 120`.
+
+    Raises:
+        ValueError: it is not such a text. Says which part.
+    """
+    kpis: Mapping[str, AlertKpi] = {kpi: kpi for kpi in get_args(AlertKpi)}
+    found = []
+    for part in re.split(r"\s+and\s+", text.strip()):
+        parts = re.fullmatch(r"(\w+)\s*(>=|>|<=|<)\s*(-?[0-9]+(?:\.[0-9]+)?)", part)
+        if parts is None:
+            raise ValueError(f"{part!r} is not KPI >= NUMBER, such as waiting >= 10")
+        if parts[1] not in kpis:
+            near = difflib.get_close_matches(parts[1], kpis, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(kpis)}"
+            raise ValueError(f"no KPI is called {parts[1]!r}; {hint}")
+        found.append(Condition(kpis[parts[1]], parts[2], float(parts[3])))
+    if len(found) > MOST_CONDITIONS:
+        raise ValueError(f"at most {MOST_CONDITIONS} comparisons")
+    return tuple(found)
 
 
 class Section(BaseModel):
@@ -97,13 +146,64 @@ Timezone = Annotated[str, AfterValidator(_known_timezone)]
 DayHours = Annotated[tuple[str, ...], AfterValidator(_hours_apart)]
 
 
+AlertWindow = Literal["1m", "5m", "15m", "30m", "1h", "day"]
+WINDOWED: Final[frozenset[AlertKpi]] = frozenset(
+    {"average_speed_of_answer_seconds", "abandonment_ratio", "service_level_ratio"}
+)
+"""KPIs that are of a rolling window; the others are of this moment."""
+MOST_CONDITIONS: Final = 8
+
+
 class AlertThresholds(Section):
-    """When a KPI of a queue is worth a warning, and when it is critical."""
+    """When a KPI of a queue is worth a warning, when it is critical, and when it is over."""
 
     warning: float | None = Field(default=None, allow_inf_nan=False)
     """The value from which on people are warned; in the unit of the KPI."""
     critical: float | None = Field(default=None, allow_inf_nan=False)
     """The value from which on people are paged; in the unit of the KPI."""
+    warning_closes: float | None = Field(default=None, allow_inf_nan=False)
+    """The value at which a warning is over; without it, where it no longer reaches `warning`. Put
+    it on the better side, so that a value that goes to and fro warns once."""
+    critical_closes: float | None = Field(default=None, allow_inf_nan=False)
+    """The value at which it is no longer critical; without it, where it does not reach
+    `critical`."""
+    for_seconds: float = Field(default=0, ge=0, le=86_400)
+    """How long the value must stand there before anybody is told."""
+    minimum_contacts: int = Field(default=1, ge=0)
+    """Contacts offered in the window below which a KPI of a window is not judged."""
+    window: AlertWindow = "15m"
+    """The rolling window of a KPI that has one."""
+
+    def opens_at(self, severity: Severity) -> float | None:
+        """The value that is worth `severity`; None where none is."""
+        return self.warning if severity == "warning" else self.critical
+
+    def closes_at(self, severity: Severity) -> float | None:
+        """The value at which `severity` is over, where it has one of its own."""
+        closes = self.warning_closes if severity == "warning" else self.critical_closes
+        return self.opens_at(severity) if closes is None else closes
+
+
+def _readable_condition(text: str) -> str:
+    conditions_of(text)
+    return text
+
+
+class CompoundAlert(Section):
+    """An alert on several KPIs at once."""
+
+    when: Annotated[str, AfterValidator(_readable_condition)]
+    """Comparisons that must all hold: `waiting >= 10 and longest_wait_now_seconds >= 120`."""
+    severity: Severity = "critical"
+    """What it is worth."""
+    for_seconds: float = Field(default=0, ge=0, le=86_400)
+    """How long they must hold before anybody is told."""
+    closes_after_seconds: float = Field(default=60, ge=0, le=86_400)
+    """How long they must not hold before it is over."""
+    minimum_contacts: int = Field(default=1, ge=0)
+    """Contacts offered in the window below which KPIs of a window are not judged."""
+    window: AlertWindow = "15m"
+    """The rolling window of the KPIs that have one."""
 
 
 class QueueSettings(Section):
@@ -126,11 +226,24 @@ class QueueSettings(Section):
     """Hours in which alerts may speak, by weekday: `monday = ["08:00-12:30", "13:00-24:00"]`.
     Without any the queue is always open; with some, a weekday that is not named is closed."""
     alerts: dict[AlertKpi, AlertThresholds] = Field(default_factory=dict)
-    """Thresholds by KPI: `alerts.waiting = { warning = 5, critical = 10 }`."""
+    """Thresholds by KPI: `alerts.waiting = { warning = 5, critical = 10, warning_closes = 3 }`."""
+    compound_alerts: dict[AlertName, CompoundAlert] = Field(default_factory=dict, max_length=32)
+    """Alerts on several KPIs at once, by a name of yours: `compound_alerts.crowd = { when =
+    "waiting >= 10 and longest_wait_now_seconds >= 120" }`."""
 
     @model_validator(mode="after")
     def _alerts_get_worse(self) -> "QueueSettings":
         for kpi, alert in self.alerts.items():
+            for severity in SEVERITIES:
+                opens, closes = alert.opens_at(severity), alert.closes_at(severity)
+                if opens is None or closes is None:
+                    if closes is not None:
+                        raise ValueError(
+                            f"alerts.{kpi}: {severity}_closes without {severity} closes nothing"
+                        )
+                elif closes != opens and (closes > opens) != (kpi in LOW_IS_BAD):
+                    side = "at or above" if kpi in LOW_IS_BAD else "at or below"
+                    raise ValueError(f"alerts.{kpi}: {severity}_closes must be {side} {severity}")
             if alert.warning is None or alert.critical is None or alert.warning == alert.critical:
                 continue
             if (alert.critical < alert.warning) != (kpi in LOW_IS_BAD):

@@ -9,6 +9,7 @@ from schemas.identity_rows import (
     IdentityMapRow,
     IdentityMemberRow,
 )
+from schemas.live import QueueBreachRow, QueueLiveRow
 from schemas.rows import (
     AgentPaneRow,
     CheckpointRow,
@@ -34,6 +35,8 @@ ROWS: Final[tuple[type[Row], ...]] = (
     IdentityMapRow,
     KpiPaneRow,
     AgentPaneRow,
+    QueueLiveRow,
+    QueueBreachRow,
     DeadLetterRow,
     LateEventRow,
     WatermarkRow,

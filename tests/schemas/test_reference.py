@@ -27,8 +27,8 @@ def test_every_key_is_documented_and_explained() -> None:
     for key in all_keys():
         name = key.rpartition(".")[2]
         rows = [line for line in page.splitlines() if line.startswith(f"| `{name}` |")]
-        if ".alerts." in key:
-            continue  # shown as one mapping
+        if "alerts." in key:
+            continue  # shown as one mapping; docs/live-queues.md has its keys
         assert rows, key
         assert all(row.split("|")[4].strip() for row in rows), key
         assert f"{name} =" in example, key

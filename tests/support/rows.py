@@ -9,6 +9,7 @@ from schemas.identity_rows import (
     IdentityMapRow,
     IdentityMemberRow,
 )
+from schemas.live import QueueBreachRow, QueueLiveRow
 from schemas.rows import (
     AgentPaneRow,
     CheckpointRow,
@@ -51,6 +52,8 @@ _NAMED: dict[type[Row], dict[str, Any]] = {
     ErasureMarkRow: {"tenant": "t", "mark": "m"},
     ErasureRow: {"tenant": "t", "erasure_id": "e"},
     QueueSettingRow: {"tenant": "t", "timezone": "UTC"},
+    QueueLiveRow: {"tenant": "t", "queue": "support"},
+    QueueBreachRow: {"tenant": "t", "queue": "support", "breach_id": "b"},
 }
 
 
