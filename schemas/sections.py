@@ -100,6 +100,10 @@ class TableRetention(Section):
 
     events: Retention = 0
     """Events as they came: by far the largest table."""
+    event_facts: Retention = 0
+    """What events say beside the course of a contact: surveys, menus, self-service, campaigns."""
+    agent_states: Retention = 0
+    """Changes of agents' states."""
     interactions: Retention = 0
     """One row a contact."""
     customer_interactions: Retention = 0

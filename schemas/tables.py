@@ -3,6 +3,7 @@
 from typing import Final
 
 from schemas.erasure_rows import ErasureMarkRow, ErasureRow
+from schemas.fact_rows import AgentStateRow, EventFactRow
 from schemas.identity_rows import (
     IdentityEdgeRow,
     IdentityLinkRow,
@@ -27,6 +28,8 @@ from schemas.rows import (
 
 ROWS: Final[tuple[type[Row], ...]] = (
     EventRow,
+    EventFactRow,
+    AgentStateRow,
     InteractionRow,
     CustomerInteractionRow,
     IdentityLinkRow,

@@ -38,6 +38,8 @@ _BOUND: Final = f"customer_key {_KEY} OR customer_id {_KEY}"
 _CONDITIONS: Final[Mapping[str, str]] = {
     "events": f"{_TENANT} AND (subject {_CONTACT} OR match(subject, {_LIKE})"
     f" OR match(payload, {_LIKE}))",
+    "event_facts": f"{_TENANT} AND (subject {_CONTACT} OR customer_key {_KEY}"
+    f" OR match(subject, {_LIKE}) OR arrayExists(l -> match(l, {_LIKE}), mapValues(labels)))",
     "interactions": f"{_TENANT} AND (interaction_id {_CONTACT} OR customer_key {_KEY} OR {_SHOWS})",
     "customer_interactions": f"{_TENANT} AND (customer_key {_KEY} OR interaction_id {_CONTACT})",
     "identity_links": f"{_TENANT} AND ({_LINKED})",

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, Final
 
+from schemas.fact_rows import AgentStateRow, EventFactRow
 from schemas.rows import (
     AgentPaneRow,
     CustomerInteractionRow,
@@ -32,6 +33,8 @@ _CLUSTER_ONLY: Final = "-- cluster only"
 
 RETAINED_BY: Final[dict[type[Row], str]] = {
     EventRow: "occurred_at",
+    EventFactRow: "occurred_at",
+    AgentStateRow: "occurred_at",
     InteractionRow: "opened_at",
     CustomerInteractionRow: "started_at",
     KpiPaneRow: "pane_at",

@@ -17,6 +17,7 @@ import msgspec
 from schemas.cloudevents import is_binary
 from schemas.decode import Event, Rejected, decode
 from schemas.events import EVENT_DATA
+from schemas.fact_rows import AgentStateRow, EventFactRow
 from schemas.identity_rows import IdentityLinkRow
 from schemas.rows import (
     LAST_OFFSET,
@@ -68,6 +69,7 @@ from streams.fold.state import (
     Subject,
     snapshot,
 )
+from streams.fold.told import TOLD, agent_state_row, fact_row
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FOR_EVER: Final = 1 << 62
@@ -239,6 +241,13 @@ class PartitionFold:
         self._output.add(
             EventRow, event_row(self._place, record, event, happened_at, payload, first_wins)
         )
+        if event.type in TOLD:
+            told = fact_row(event, happened_at, at, rules.identifiers, first_wins)
+            if told is not None:
+                self._output.add(EventFactRow, told)
+        elif event.type == "agent.state_changed":
+            row = agent_state_row(event, happened_at, at, first_wins)
+            self._output.add(AgentStateRow, row)
         self._advance(event.source, at)
 
     def _apply_to_interaction(self, record: Record, event: Event, at: int) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
+from schemas.fact_rows import AgentStateRow, EventFactRow
 from schemas.rows import (
     LAST_OFFSET,
     VERSION_OFFSET_BITS,
@@ -96,6 +97,8 @@ def verdict_on(store: Store, expected: Tables, ends: Mapping[Partition, int]) ->
         ("customer_interactions", _customers(store)),
         ("kpi_panes", _summed(store, KpiPaneRow)),
         ("agent_panes", _summed(store, AgentPaneRow)),
+        ("event_facts", _as_told(store, EventFactRow)),
+        ("agent_states", _as_told(store, AgentStateRow)),
     ):
         verdict.add("wrong", _different(table, found, getattr(expected, table)))
     verdict.add("wrong", impossible_versions(store, ends))
@@ -174,6 +177,20 @@ def _different(
         else:
             lines.append(f"{table} {key}: found {ours}, expected {theirs}")
     return lines
+
+
+def _as_told(store: Store, table: type[Row]) -> dict[Any, Any]:
+    """Rows that are one event's each, by their keys."""
+    selected = ", ".join(
+        f"{_as_number(name, kind)} AS {name}_"
+        for name, kind in zip(table.columns(), table.types(), strict=True)
+        if name != "version"
+    )
+    found = {}
+    for row in store.query(f"SELECT {selected} FROM {table.TABLE} FINAL"):
+        plain = {name.removesuffix("_"): value for name, value in row.items()}
+        found[tuple(plain.pop(name) for name in table.KEY)] = plain
+    return found
 
 
 def _interactions(store: Store) -> dict[Any, Any]:
@@ -272,7 +289,7 @@ def impossible_versions(store: Store, ends: Mapping[Partition, int]) -> list[str
 def digest(store: Store) -> str:
     """One text for the content of all tables, versions left out: equal contents, equal digests."""
     parts = []
-    for table in (*_LATEST[:-1], CustomerInteractionRow):
+    for table in (*_LATEST[:-1], CustomerInteractionRow, EventFactRow, AgentStateRow):
         columns = ", ".join(name for name in table.columns() if name != "version")
         row = store.query(
             f"SELECT count() AS n, sum(cityHash64(toString(tuple({columns})))) AS hash"

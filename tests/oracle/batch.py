@@ -18,6 +18,7 @@ from schemas.events import EVENT_DATA
 from schemas.topics import CHANNEL_OF, EVENTS_AGENT
 from tests.oracle.agent import AgentLife
 from tests.oracle.contact import Contact, customer_key
+from tests.oracle.facts import fact_of, state_of
 from tests.oracle.panes import agent_contact_counts, queue_counts
 from tests.oracle.stay import Told
 
@@ -60,6 +61,8 @@ class Tables:
     kpi_panes: defaultdict[Key, Counts] = field(default_factory=lambda: defaultdict(Counter))
     agent_panes: defaultdict[Key, Counts] = field(default_factory=lambda: defaultdict(Counter))
     events: dict[Key, tuple[str, int, int]] = field(default_factory=dict)
+    event_facts: dict[Key, dict[str, Any]] = field(default_factory=dict)
+    agent_states: dict[Key, dict[str, Any]] = field(default_factory=dict)
     dead_letters: dict[tuple[str, int, int], str] = field(default_factory=dict)
     late_events: dict[tuple[str, int, int], bool] = field(default_factory=dict)
 
@@ -142,6 +145,14 @@ class _Partition:
             self._tables.late_events[where] = known
         key = (event.tenant, event.subject, happened, event.source, event.id)
         self._tables.events.setdefault(key, where)
+        told_as = (event.tenant, event.type, event.subject, event.source, event.id)
+        if fact := fact_of(event):
+            times = {"occurred_at": happened, "counted_at": at}
+            self._tables.event_facts.setdefault(told_as, times | fact)
+        if event.type == "agent.state_changed":
+            times = {"occurred_at": happened, "counted_at": at}
+            of_agent = (event.tenant, event.subject, event.source, event.id)
+            self._tables.agent_states.setdefault(of_agent, times | state_of(event))
         self._clocks[event.source] = at if clock is None else max(at, clock)
         before, self._event_time = self._event_time, max(at, self._event_time or at)
         self._heard_at[event.source] = self._event_time

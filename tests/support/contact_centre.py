@@ -273,7 +273,13 @@ _CHAOS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         ),
     },
     "ivr.entered": {},
-    "queue.entered": {"queue": _QUEUE},
+    "ivr.exited": {
+        "outcome": st.sampled_from(["contained", "hung_up"]),
+        "goal": st.sampled_from([None, True, False]),
+    },
+    "callback.requested": {"queue": _QUEUE},
+    "quality.measured": {"leg": _SEEN, "mos": st.sampled_from([None, 4.88]), "r_factor": _STATED},
+    "queue.entered": {"queue": _QUEUE, "skills": st.sampled_from([[], ["vip", "sales"]])},
     "queue.exited": {
         "queue": _QUEUE,
         "reason": st.sampled_from(_REASONS),
@@ -317,8 +323,12 @@ _CHAOS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "agent.state_changed": {
         "state": st.sampled_from(STATES),
         "queue": st.sampled_from(["", *QUEUES[:2]]),
+        "slots_used": st.sampled_from([None, 0, 2]),
+        "remote": st.sampled_from([None, True, False]),
     },
     "customer.churned": {},
+    "selfservice.used": {"surface": st.just("faq"), "outcome": st.just("left")},
+    "campaign.opened": {"medium": st.just("sms"), "campaign": st.just("spring")},
 }
 _GARBAGE = (b"", b"{", b"\xff", b'{"specversion":"1.0"}', b"[1,2", b"null")
 _STEPS_SECONDS = (0, 0, 1, 5, 30, 70, 400, -1, -20, -70, -400, 1000, 3000)
@@ -341,6 +351,8 @@ def chaos(draw: Draw, topic: str = "events.call") -> list[Record]:
     things expire, come back, come late and contradict each other all the time.
     """
     kinds = sorted(_CHAOS)
+    if topic == "events.customer":
+        kinds = ["customer.churned", "selfservice.used", "campaign.opened", "ivr.entered"]
     if topic == "events.agent":
         kinds = ["agent.state_changed"] * 6 + ["interaction.started"]
     times = dict.fromkeys(("pbx", "crm", "slow"), 0)

@@ -11,6 +11,7 @@ from typing import Any
 from schemas.cloudevents import encode
 from schemas.decode import Rejected, decode
 from schemas.events import EVENT_DATA
+from schemas.fact_rows import AgentStateRow, EventFactRow
 from schemas.rows import (
     AgentPaneRow,
     CustomerInteractionRow,
@@ -169,6 +170,8 @@ class UpsertStore:
             "customer_interactions": content.get(CustomerInteractionRow.TABLE, {}),
             "kpi_panes": self.summed(KpiPaneRow),
             "agent_panes": self.summed(AgentPaneRow),
+            "event_facts": content.get(EventFactRow.TABLE, {}),
+            "agent_states": content.get(AgentStateRow.TABLE, {}),
         }
 
     def as_tables(self) -> Tables:
@@ -185,6 +188,12 @@ class UpsertStore:
         tables.agent_panes.update(self.summed(AgentPaneRow))
         for key, row in self.tables[EventRow].items():
             tables.events[key] = (row["topic"], row["source_partition"], row["source_offset"])
+        for table, known in (
+            (EventFactRow, tables.event_facts),
+            (AgentStateRow, tables.agent_states),
+        ):
+            for key, row in self.tables[table].items():
+                known[key] = {n: v for n, v in row.items() if n not in (*table.KEY, "version")}
         for row in self.tables[DeadLetterRow].values():
             place = (row["topic"], row["source_partition"], row["source_offset"])
             tables.dead_letters[place] = row["reason"]

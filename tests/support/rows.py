@@ -3,6 +3,7 @@
 from typing import Any
 
 from schemas.erasure_rows import ErasureMarkRow, ErasureRow
+from schemas.fact_rows import AgentStateRow, EventFactRow
 from schemas.identity_rows import (
     IdentityEdgeRow,
     IdentityLinkRow,
@@ -36,6 +37,8 @@ _BY_TYPE: dict[str, Any] = {
 }
 _NAMED: dict[type[Row], dict[str, Any]] = {
     EventRow: {"tenant": "t", "subject": "call-1", "event_id": "e-1", "topic": "events.call"},
+    EventFactRow: {"tenant": "t", "subject": "call-1", "event_id": "e-1"},
+    AgentStateRow: {"tenant": "t", "agent": "ada", "event_id": "e-1", "state": "available"},
     InteractionRow: {"tenant": "t", "interaction_id": "call-1", "channel": "call"},
     CustomerInteractionRow: {"tenant": "t", "customer_key": "c", "interaction_id": "call-1"},
     IdentityLinkRow: {"tenant": "t", "customer_key": "c", "other_key": "d", "rule": "interaction"},
