@@ -41,7 +41,7 @@ MaybeI64 = Annotated[int | None, "Nullable(Int64)"]
 Within = Annotated[dict[int, int], "Map(UInt32, Int64)"]
 """Threshold in milliseconds -> how many waited at most that long."""
 Bins = Annotated[dict[int, int], "Map(Int32, Int64)"]
-"""Bin of the wait sketch (`schemas.sketch`) -> how many waits fell into it."""
+"""Bin of a sketch (`schemas.sketch`) -> how many durations fell into it."""
 
 
 class Row(BaseModel):
@@ -90,7 +90,9 @@ class InteractionRow(Row):
     """The latest facts of one interaction. `visits_*` are parallel arrays, one item a queue visit.
 
     `opened_at` is the time of the first event applied in log order: it never changes, so the row
-    stays in its month. `started_at` is the earliest event time known, and may.
+    stays in its month. `started_at` is the earliest event time known, and may. `waiting_since` is
+    the customer's first message that nobody answered yet, as long as the contact is open.
+    `solved_at` and `reopened_at` go by turns: each solution, and when it was undone.
     """
 
     TABLE = "interactions"
@@ -127,6 +129,13 @@ class InteractionRow(Row):
     messages_by_bot: U32
     messages_automatic: U32
     first_response_ms: MaybeI64
+    replies: U32
+    reply_ms: I64
+    waiting_since: MaybeInstant
+    ticket_status: Symbol
+    ticket_status_at: MaybeInstant
+    solved_at: Annotated[list[int], "Array(DateTime64(3, 'UTC'))"]
+    reopened_at: Annotated[list[int], "Array(DateTime64(3, 'UTC'))"]
     disagreements: U32
     events: U32
     visits_queue: Strs
@@ -252,6 +261,49 @@ class AgentPaneRow(Row):
     state_on_contact_ms: I64
     state_wrapup_ms: I64
     state_paused_ms: I64
+
+
+class ConversationPaneRow(Row):
+    """What one source partition knows of a queue's messages and tickets in ten seconds: absolute,
+    summed when read.
+
+    A response and a resolution count when they came, in the queue that the contact had entered last
+    by then (`""` where it met none). The full resolution of a contact, that
+    to its last solution, moves when it is solved anew.
+    """
+
+    TABLE = "conversation_panes"
+    KEY = (
+        "tenant",
+        "queue",
+        "channel",
+        "direction",
+        "pane_at",
+        "log",
+        "source_partition",
+        "generation",
+    )
+    tenant: Symbol
+    queue: Symbol
+    channel: Symbol
+    direction: Symbol
+    pane_at: Annotated[int, "DateTime('UTC')"]
+    log: Symbol
+    source_partition: U32
+    generation: U64
+    version: U64
+    first_responses: I64
+    first_response_ms: I64
+    replies: I64
+    reply_ms: I64
+    first_resolutions: I64
+    first_resolution_ms: I64
+    full_resolutions: I64
+    full_resolution_ms: I64
+    first_response_bins: Bins
+    reply_bins: Bins
+    first_resolution_bins: Bins
+    full_resolution_bins: Bins
 
 
 class DeadLetterRow(Row):

@@ -112,6 +112,8 @@ class TableRetention(Section):
     """Counts by queue and ten seconds."""
     agent_panes: Retention = 0
     """Counts by agent and five minutes."""
+    conversation_panes: Retention = 0
+    """Responses and resolutions by queue and ten seconds."""
     dead_letters: Retention = 0
     """Records that could not be read or stored."""
     late_events: Retention = 0

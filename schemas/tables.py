@@ -14,6 +14,7 @@ from schemas.live import QueueBreachRow, QueueLiveRow
 from schemas.rows import (
     AgentPaneRow,
     CheckpointRow,
+    ConversationPaneRow,
     CustomerInteractionRow,
     DeadLetterRow,
     EventRow,
@@ -38,6 +39,7 @@ ROWS: Final[tuple[type[Row], ...]] = (
     IdentityMapRow,
     KpiPaneRow,
     AgentPaneRow,
+    ConversationPaneRow,
     QueueLiveRow,
     QueueBreachRow,
     DeadLetterRow,

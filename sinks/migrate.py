@@ -16,6 +16,7 @@ from typing import Any, Final
 from schemas.fact_rows import AgentStateRow, EventFactRow
 from schemas.rows import (
     AgentPaneRow,
+    ConversationPaneRow,
     CustomerInteractionRow,
     DeadLetterRow,
     EventRow,
@@ -39,6 +40,7 @@ RETAINED_BY: Final[dict[type[Row], str]] = {
     CustomerInteractionRow: "started_at",
     KpiPaneRow: "pane_at",
     AgentPaneRow: "pane_at",
+    ConversationPaneRow: "pane_at",
     DeadLetterRow: "produced_at",
     LateEventRow: "occurred_at",
 }

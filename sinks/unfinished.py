@@ -15,6 +15,7 @@ from typing import Final
 from schemas.rows import (
     AgentPaneRow,
     CheckpointRow,
+    ConversationPaneRow,
     DeadLetterRow,
     KpiPaneRow,
     LateEventRow,
@@ -25,6 +26,7 @@ from sinks.store import Store
 ADDITIVE: Final = (
     KpiPaneRow,
     AgentPaneRow,
+    ConversationPaneRow,
     DeadLetterRow,
     LateEventRow,
     WatermarkRow,

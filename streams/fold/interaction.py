@@ -10,9 +10,11 @@ beginning, a queue, an agent, or a message that a person wrote to the other side
 (by whom, with which disposition, whether resolved) is then void, and the last end counts.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from typing import Final
 
+from streams.fold.conversation import Conversation
 from streams.fold.facts import (
     AUTOMATIC_MESSAGE,
     BEGINNINGS,
@@ -25,6 +27,7 @@ from streams.fold.facts import (
     MESSAGE,
     MISSED,
     STARTED,
+    TICKET,
     TRANSFER_STARTED,
     TRANSFERRED,
     UNMEASURED,
@@ -37,6 +40,7 @@ from streams.fold.legs import (
     Leg,
     answered_by,
     begun_by,
+    entered_at,
     left_by,
     missed_at,
     of_agent,
@@ -55,24 +59,22 @@ class Interaction:
 
     __slots__ = (
         "agents",
+        "conversation",
         "customer_name",
         "disagreements",
         "disposition",
         "ended_at",
         "ended_by",
-        "first_response_ms",
         "has_beginning",
         "identifiers",
         "language",
         "last_fact",
         "legs",
         "linked_to",
-        "messages",
         "misses",
         "outbound_attempts",
         "purpose",
         "resolved",
-        "response_due_from",
         "site",
         "started_at",
         "status",
@@ -100,10 +102,8 @@ class Interaction:
         self.transfers: list[str] = []
         self.misses: list[tuple[int, str]] = []
         self.outbound_attempts: list[tuple[int, str]] = []
-        self.messages = [0, 0, 0, 0]
-        """By the customer, by agents, by bots, automatic."""
-        self.response_due_from: int | None = None
-        self.first_response_ms: int | None = None
+        self.conversation: Conversation | None = None
+        """None as long as there is no message and no ticket."""
         self.disagreements = 0
 
     @property
@@ -167,7 +167,7 @@ def _take(known: Interaction, fact: Fact) -> None:
 
 def _started(known: Interaction, fact: Fact) -> None:
     direction, purpose, language, site, linked_to, name, identifiers = fact.detail
-    _reopen(known)
+    _reopen(known, fact.at)
     known.purpose = known.purpose or purpose
     known.language = known.language or language
     known.site = known.site or site
@@ -181,7 +181,7 @@ def _started(known: Interaction, fact: Fact) -> None:
 
 def _entered(known: Interaction, fact: Fact) -> None:
     language, name, identifiers = fact.detail
-    _reopen(known)
+    _reopen(known, fact.at)
     known.language = known.language or language
     known.customer_name = known.customer_name or name
     for identifier in identifiers:
@@ -211,7 +211,7 @@ def _exited(known: Interaction, fact: Fact) -> None:
 def _connected(known: Interaction, fact: Fact) -> None:
     at, queue, agent = fact.at, fact.queue, fact.agent
     wait_ms, ring_ms = fact.measured_ms, fact.detail
-    _reopen(known)
+    _reopen(known, at)
     leg = answered_by(known.visits, queue, at)
     if leg is None:
         leg = begun_by(known.visits, queue, at, wait_ms)
@@ -292,6 +292,8 @@ def _ended(known: Interaction, fact: Fact) -> None:
             visit.outcome = "abandoned" if by == "customer" else "emptied"
             visit.presumed = True
             visit.exited_at = at
+    if known.conversation is not None:
+        known.conversation.ended(at, _queue_at(known, at), resolved=resolved is True)
 
 
 def _wrapup_started(known: Interaction, fact: Fact) -> None:
@@ -319,23 +321,39 @@ def _wrapup_ended(known: Interaction, fact: Fact) -> None:
 def _message(known: Interaction, fact: Fact) -> None:
     at, agent = fact.at, fact.agent
     author, public = fact.detail
-    known.messages[("customer", "agent", "bot").index(author)] += 1
+    talk = _conversation(known)
+    talk.written(author)
     if agent:
         known.agents[agent] = None
     if author == "customer":
-        _reopen(known)
-        if known.response_due_from is None:
-            known.response_due_from = at
+        _reopen(known, at)
+        talk.asked(at)
     elif author == "agent" and public:
-        _reopen(known)
+        _reopen(known, at)
         # What an agent writes first of their own accord answers nobody.
-        asked_at = known.response_due_from if known.direction == "outbound" else known.started_at
-        if known.first_response_ms is None and asked_at is not None:
-            known.first_response_ms = at - asked_at
+        due_from = talk.asked_at if known.direction == "outbound" else known.started_at
+        talk.responded(at, _queue_at(known, at), due_from)
 
 
 def _automatic_message(known: Interaction, _: Fact) -> None:
-    known.messages[3] += 1
+    _conversation(known).written_by_machine()
+
+
+def _ticket_moved(known: Interaction, fact: Fact) -> None:
+    _conversation(known).ticket_moved(fact.at, _queue_at(known, fact.at), fact.detail)
+
+
+def _conversation(known: Interaction) -> Conversation:
+    talk = known.conversation
+    if talk is None:
+        talk = known.conversation = Conversation()
+    return talk
+
+
+def _queue_at(known: Interaction, at: int) -> str:
+    """The queue that it had entered last by then; "" where it had met none."""
+    entered = bisect_right(known.visits, at, key=entered_at)
+    return known.visits[entered - 1].queue if entered else ""
 
 
 _STEPS = {
@@ -348,6 +366,7 @@ _STEPS = {
     HOLD_ENDED: _hold_ended,
     MESSAGE: _message,
     AUTOMATIC_MESSAGE: _automatic_message,
+    TICKET: _ticket_moved,
     TRANSFER_STARTED: _transfer_started,
     TRANSFERRED: _transferred,
     ENDED: _ended,
@@ -356,8 +375,10 @@ _STEPS = {
 }
 
 
-def _reopen(known: Interaction) -> None:
+def _reopen(known: Interaction, at: int) -> None:
     if known.told_status != "open":
+        if known.conversation is not None:
+            known.conversation.goes_on(at)
         known.told_status = "open"
         known.ended_by = known.disposition = ""
         known.resolved = None

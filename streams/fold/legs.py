@@ -174,11 +174,12 @@ def begun_by(visits: list[Leg], queue: str, at: int, wait_ms: int) -> Leg:
     """A leg whose beginning nobody told; among the visits, in order, where it has a queue."""
     leg = Leg(queue, at - max(0, wait_ms), entry_seen=False)
     if queue:
-        insort_right(visits, leg, key=_entered_at)
+        insort_right(visits, leg, key=entered_at)
     return leg
 
 
-def _entered_at(leg: Leg) -> int:
+def entered_at(leg: Leg) -> int:
+    """The instant at which it began."""
     return leg.entered_at
 
 

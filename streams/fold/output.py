@@ -6,7 +6,7 @@ Rows are plain tuples in the column order of `schemas.rows`.
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from schemas.decode import Event
 from schemas.rows import Row
@@ -16,6 +16,11 @@ from streams.fold.state import InteractionState
 
 RowTuple = tuple[Any, ...]
 Rows = dict[type[Row], list[RowTuple]]
+
+
+_NOTHING: Final[list[int]] = []
+_NO_CONVERSATION: Final = (0, 0, 0, 0, None, 0, 0, None, "", None, _NOTHING, _NOTHING)
+"""From `messages_by_customer` to `reopened_at`, of an interaction without messages or tickets."""
 
 
 class Record(Protocol):
@@ -164,8 +169,7 @@ def interaction_row(
         wrapup_ms,
         len(known.misses),
         known.transfers,
-        *known.messages,
-        known.first_response_ms,
+        *_conversation_columns(known),
         known.disagreements,
         len(state.facts),
         [visit.queue for visit in visits],
@@ -185,6 +189,23 @@ def interaction_row(
         place.log,
         place.partition,
         version,
+    )
+
+
+def _conversation_columns(known: Interaction) -> tuple[Any, ...]:
+    talk = known.conversation
+    if talk is None:
+        return _NO_CONVERSATION
+    return (
+        *talk.messages,
+        talk.first_response_ms,
+        talk.replies,
+        talk.reply_ms,
+        talk.waiting_since if known.status == "open" else None,
+        talk.ticket_status,
+        talk.ticket_status_at,
+        [at for at, _ in talk.solved],
+        talk.reopened_at.copy(),
     )
 
 

@@ -9,14 +9,23 @@ settings never leaves one half counted.
 from collections.abc import Sequence
 from typing import Any, Final
 
-from schemas.rows import AGENT_PANE_SECONDS, QUEUE_PANE_SECONDS, AgentPaneRow, KpiPaneRow
+from schemas.rows import (
+    AGENT_PANE_SECONDS,
+    QUEUE_PANE_SECONDS,
+    AgentPaneRow,
+    ConversationPaneRow,
+    KpiPaneRow,
+    Row,
+)
 from schemas.sketch import bin_of
+from streams.fold import conversation_panes
+from streams.fold.conversation import Conversation
+from streams.fold.conversation_panes import FIRST_SKETCH, SKETCH_SPAN, sketches_of
 from streams.fold.facts import (
     AUTOMATIC_MESSAGE,
     CALLBACK,
     HOLD_STARTED,
     IVR,
-    MESSAGE,
     OFFERED,
     OTHER,
 )
@@ -28,8 +37,9 @@ PANE_MS: Final = QUEUE_PANE_SECONDS * 1000
 AGENT_PANE_MS: Final = AGENT_PANE_SECONDS * 1000
 
 PaneKey = tuple[Any, ...]
-"""Of a queue: tenant, queue, channel, direction, cohort, pane_at; of an agent: tenant, agent,
-pane_at. `pane_at` in seconds since the epoch. Told apart by their length."""
+"""Of a queue: tenant, queue, channel, direction, cohort, pane_at; of its conversations the same
+without cohort; of an agent: tenant, agent, pane_at. `pane_at` in seconds since the epoch. Told
+apart by their length."""
 SavedContribution = tuple[PaneKey, tuple[int, ...], tuple[int, ...]]
 """key, counts, waits"""
 
@@ -67,7 +77,8 @@ _WHOLE: Final = (_Q["answered"], _Q["abandoned"], _Q["callback_accepted"], _Q["e
 """By histogram, the column that counts all of its waits."""
 _ENDED_WITHIN: Final = 3
 _QUEUE_WIDTH: Final = len(QUEUE_COUNTS)
-_AGENT_WIDTH: Final = len(AGENT_COUNTS)
+_WIDTH: Final = {3: len(AGENT_COUNTS), 5: len(conversation_panes.COUNTS)}
+_TABLES: Final[dict[int, type[Row]]] = {3: AgentPaneRow, 5: ConversationPaneRow, 6: KpiPaneRow}
 
 # Column numbers, for the two functions that run at every event.
 _ENDED: Final = _Q["ended"]
@@ -96,7 +107,7 @@ _AGENT_WRAPUP_MS: Final = _A["wrapup_ms"]
 _ONE_MISSED: Final = (_AGENT_MISSED, 1)
 _ONE_ATTEMPTED: Final = (_AGENT_OUTBOUND_ATTEMPTED, 1)
 
-QUIET: Final = frozenset({IVR, OFFERED, HOLD_STARTED, MESSAGE, AUTOMATIC_MESSAGE, CALLBACK, OTHER})
+QUIET: Final = frozenset({IVR, OFFERED, HOLD_STARTED, AUTOMATIC_MESSAGE, CALLBACK, OTHER})
 """Kinds of facts that, coming after all others, change nothing that is contributed."""
 
 
@@ -146,8 +157,8 @@ class Pane:
             counts[column] += sign * vector[at + 1]
 
     def _add_wait(self, which: int, wait_ms: int, sign: int) -> None:
-        if which == _BINS:
-            index = bin_of(wait_ms)
+        if which >= FIRST_SKETCH:
+            index = bin_of(wait_ms) + (which - FIRST_SKETCH) * SKETCH_SPAN
             left = self.bins.get(index, 0) + sign
             if left:
                 self.bins[index] = left
@@ -201,15 +212,15 @@ class Contribution:
         return (self.key, self.counts, self.waits)
 
 
-def is_of_queue(key: PaneKey) -> bool:
-    """Whether the pane is a queue's; else it is an agent's."""
-    return len(key) == 6
+def table_of(key: PaneKey) -> type[Row]:
+    """The table that the pane's row goes to."""
+    return _TABLES[len(key)]
 
 
 def empty_pane(key: PaneKey, generation: int, rules: FoldRules) -> Pane:
     """A pane to which nothing was added yet."""
-    if not is_of_queue(key):
-        return Pane(key, generation, (), _AGENT_WIDTH)
+    if len(key) != 6:
+        return Pane(key, generation, (), _WIDTH[len(key)])
     thresholds = rules.thresholds_of(key[1])
     return Pane(key, generation, thresholds, _QUEUE_WIDTH + _BINS * len(thresholds))
 
@@ -235,7 +246,21 @@ def contributions_of(known: Interaction, tenant: str, channel: str) -> list[Cont
     for at, agent in known.outbound_attempts:
         if agent:
             found.append(Contribution((tenant, agent, _agent_pane(at)), _ONE_ATTEMPTED))
+    talk = known.conversation
+    if talk is not None:
+        _add_conversation(found, talk, (tenant, channel, direction), known.started_at)
     return found
+
+
+def _add_conversation(
+    found: list[Contribution], talk: Conversation, place: tuple[str, str, str], started_at: int
+) -> None:
+    made = talk.contributed
+    for key, counts, waits in conversation_panes.of_responses(talk, place, len(made)):
+        made.append(Contribution(key, counts, waits))
+    found.extend(made)
+    for key, counts, waits in conversation_panes.of_resolutions(talk, place, started_at):
+        found.append(Contribution(key, counts, waits))
 
 
 def _visit_vector(visit: Leg) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -312,10 +337,13 @@ def state_contributions(
 
 
 def pane_row(pane: Pane, position: tuple[str, int], version: int) -> tuple[Any, ...]:
-    """The row of a queue's pane or an agent's; `position` is (log, source partition)."""
+    """The row of `table_of(pane.key)`; `position` is (log, source partition)."""
     key = pane.key
-    if not is_of_queue(key):
+    if len(key) == 3:
         return (*key, *position, pane.generation, version, *pane.counts)
+    if len(key) == 5:
+        head = (*key, *position, pane.generation, version)
+        return (*head, *pane.counts, *sketches_of(pane.bins))
     return (
         *key,
         *position,

@@ -22,12 +22,10 @@ from schemas.identity_rows import IdentityLinkRow
 from schemas.rows import (
     LAST_OFFSET,
     VERSION_OFFSET_BITS,
-    AgentPaneRow,
     CustomerInteractionRow,
     DeadLetterRow,
     EventRow,
     InteractionRow,
-    KpiPaneRow,
     LateEventRow,
     WatermarkRow,
 )
@@ -54,9 +52,9 @@ from streams.fold.panes import (
     QUIET,
     Pane,
     contributions_of,
-    is_of_queue,
     pane_row,
     state_contributions,
+    table_of,
 )
 from streams.fold.rules import DAY_MS, FoldRules
 from streams.fold.state import (
@@ -436,9 +434,8 @@ class PartitionFold:
             output.add(IdentityLinkRow, row)
 
     def _write_pane(self, pane: Pane) -> None:
-        table = KpiPaneRow if is_of_queue(pane.key) else AgentPaneRow
         row = pane_row(pane, (self.log, self.partition), self.version)
-        self._output.add(table, row)
+        self._output.add(table_of(pane.key), row)
 
     def _note_late(
         self, record: Record, event: Event, at: int, watermark: int, *, applied: bool

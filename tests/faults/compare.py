@@ -14,6 +14,7 @@ from schemas.rows import (
     LAST_OFFSET,
     VERSION_OFFSET_BITS,
     AgentPaneRow,
+    ConversationPaneRow,
     CustomerInteractionRow,
     EventRow,
     InteractionRow,
@@ -33,7 +34,15 @@ from tests.support.fold import oracle_rules
 SHOWN: Final = 5
 """Differences of each kind that are told in words."""
 PARTIAL: Final = ("log", "source_partition", "generation", "version")
-_LATEST: Final = (EventRow, InteractionRow, KpiPaneRow, AgentPaneRow, LateEventRow, WatermarkRow)
+_LATEST: Final = (
+    EventRow,
+    InteractionRow,
+    KpiPaneRow,
+    AgentPaneRow,
+    ConversationPaneRow,
+    LateEventRow,
+    WatermarkRow,
+)
 """Tables whose rows name the log, the partition and the version under which they were written."""
 
 
@@ -99,6 +108,7 @@ def verdict_on(store: Store, expected: Tables, ends: Mapping[Partition, int]) ->
         ("agent_panes", _summed(store, AgentPaneRow)),
         ("event_facts", _as_told(store, EventFactRow)),
         ("agent_states", _as_told(store, AgentStateRow)),
+        ("conversation_panes", _summed(store, ConversationPaneRow)),
     ):
         verdict.add("wrong", _different(table, found, getattr(expected, table)))
     verdict.add("wrong", impossible_versions(store, ends))
@@ -114,6 +124,7 @@ def verdict_on_results(store: Store, expected: Tables) -> Verdict:
     for table, panes in (
         ("kpi_panes", _summed(store, KpiPaneRow)),
         ("agent_panes", _summed(store, AgentPaneRow)),
+        ("conversation_panes", _summed(store, ConversationPaneRow)),
     ):
         verdict.add("wrong", _different(table, panes, getattr(expected, table)))
     return verdict
@@ -309,7 +320,7 @@ def versions(store: Store, sample: int) -> dict[tuple[str, int], int]:
     Watched over time it must never go back.
     """
     found: dict[tuple[str, int], int] = {}
-    for table in (InteractionRow, KpiPaneRow, AgentPaneRow):
+    for table in (InteractionRow, KpiPaneRow, AgentPaneRow, ConversationPaneRow):
         key = f"cityHash64({', '.join(table.KEY)})"
         rows = store.query(
             f"SELECT {key} AS id, version FROM {table.TABLE} FINAL WHERE id % {sample} = 0"

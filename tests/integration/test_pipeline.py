@@ -61,6 +61,7 @@ def tables(store: Store) -> dict[str, list[dict[str, Any]]]:
         "customer_interactions": store.query(CUSTOMERS),
         "kpi_panes": summed(store, "kpi_panes"),
         "agent_panes": summed(store, "agent_panes"),
+        "conversation_panes": summed(store, "conversation_panes"),
     }
 
 

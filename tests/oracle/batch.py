@@ -19,7 +19,7 @@ from schemas.topics import CHANNEL_OF, EVENTS_AGENT
 from tests.oracle.agent import AgentLife
 from tests.oracle.contact import Contact, customer_key
 from tests.oracle.facts import fact_of, state_of
-from tests.oracle.panes import agent_contact_counts, queue_counts
+from tests.oracle.panes import agent_contact_counts, conversation_counts, queue_counts
 from tests.oracle.stay import Told
 
 Key = tuple[Any, ...]
@@ -60,6 +60,9 @@ class Tables:
     customer_interactions: dict[Key, tuple[int, str]] = field(default_factory=dict)
     kpi_panes: defaultdict[Key, Counts] = field(default_factory=lambda: defaultdict(Counter))
     agent_panes: defaultdict[Key, Counts] = field(default_factory=lambda: defaultdict(Counter))
+    conversation_panes: defaultdict[Key, Counts] = field(
+        default_factory=lambda: defaultdict(Counter)
+    )
     events: dict[Key, tuple[str, int, int]] = field(default_factory=dict)
     event_facts: dict[Key, dict[str, Any]] = field(default_factory=dict)
     agent_states: dict[Key, dict[str, Any]] = field(default_factory=dict)
@@ -71,7 +74,7 @@ class Tables:
             panes[key].update(counts)
 
     def without_zeroes(self) -> None:
-        for panes in (self.kpi_panes, self.agent_panes):
+        for panes in (self.kpi_panes, self.agent_panes, self.conversation_panes):
             for key, counts in list(panes.items()):
                 panes[key] = Counter({name: n for name, n in counts.items() if n})
                 if not panes[key]:
@@ -227,6 +230,8 @@ class _Partition:
         tables, thresholds = self._tables, self._rules.thresholds_ms
         tables.add(tables.kpi_panes, queue_counts(contact, tenant, self._channel, thresholds))
         tables.add(tables.agent_panes, agent_contact_counts(contact, tenant))
+        written = conversation_counts(contact, tenant, self._channel)
+        tables.add(tables.conversation_panes, written)
         if not contact.shown:
             return
         row = contact.row(tenant, self._channel)

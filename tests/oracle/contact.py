@@ -10,6 +10,7 @@ from typing import Any
 from xxhash import xxh3_128_hexdigest
 
 from tests.oracle.stay import SLACK, Stay, Told, ms
+from tests.oracle.thread import Thread
 
 ENOUGH_FOR_A_ROW = (
     "interaction.started",
@@ -48,12 +49,12 @@ class Contact:
         self.transfers: list[str] = []
         self.misses: list[tuple[int, str]] = []
         self.attempts: list[tuple[int, str]] = []
-        self.messages = {"customer": 0, "agent": 0, "bot": 0, "automatic": 0}
-        self.customer_wrote: int | None = None
-        self.first_response: int | None = None
         self.direction = self._first("direction") or "inbound"
+        in_queues = []
         for t in self.told:
+            in_queues.append((t, ([s.queue for s in self.stays if s.began <= t.at] or [""])[-1]))
             self._hear(t.at, t.event.type, t.event.data)
+        self.thread = Thread(in_queues, self.direction)
         talking = bool(self.talks) and self.talks[-1].talk_ended is None
         if self.status == "transferred" and (
             talking or any(s.outcome == "open" for s in self.stays)
@@ -101,9 +102,12 @@ class Contact:
                     talk.held_again = at
             case "hold.ended" if talk := self._talk_of(data.agent):
                 talk.end_hold(at, ms(data.hold_seconds))
-            case "message.received" | "message.sent":
-                author = "customer" if kind == "message.received" else data.author
-                self._message(at, author, data)
+            case "message.received" | "message.sent" if not data.automatic:
+                if data.agent and data.agent not in self.agents:
+                    self.agents.append(data.agent)
+                customer = kind == "message.received" or data.author == "customer"
+                if customer or (data.author == "agent" and data.public):
+                    self._go_on()
             case "transfer.started" if data.kind == "blind":
                 if talk := self._talk_of(data.agent):
                     talk.hang_up(at)
@@ -202,21 +206,6 @@ class Contact:
         for stay in begun[-1:] or here[:1]:
             stay.missed += 1
 
-    def _message(self, at: int, author: str, data: Any) -> None:
-        self.messages["automatic" if data.automatic else author] += 1
-        if data.automatic:
-            return
-        if data.agent and data.agent not in self.agents:
-            self.agents.append(data.agent)
-        if author == "customer":
-            self._go_on()
-            self.customer_wrote = at if self.customer_wrote is None else self.customer_wrote
-        elif author == "agent" and data.public:
-            self._go_on()
-            since = self.customer_wrote if self.direction == "outbound" else self.started_at
-            if self.first_response is None and since is not None:
-                self.first_response = at - since
-
     def _transfer(self, at: int, data: Any) -> None:
         self.transfers.append(f"{data.kind}:{data.target}")
         talk = self._talk_of(data.agent)
@@ -286,11 +275,7 @@ class Contact:
             "wrapup_ms": sum(s.wrapup or 0 for s in stays),
             "missed_rings": len(self.misses),
             "transfers": self.transfers,
-            "messages_by_customer": self.messages["customer"],
-            "messages_by_agent": self.messages["agent"],
-            "messages_by_bot": self.messages["bot"],
-            "messages_automatic": self.messages["automatic"],
-            "first_response_ms": self.first_response,
+            **self.thread.columns(is_open=self.status == "open"),
             "disagreements": sum(s.disagreements for s in stays),
             "events": len(self.told),
             "visits_queue": of_visits(lambda s: s.queue),

@@ -69,6 +69,15 @@ def _of_stay(stay: Stay, thresholds: Sequence[int]) -> Counter[Any]:
     return counts
 
 
+def conversation_counts(contact: Contact, tenant: str, channel: str) -> Iterator[Counted]:
+    """What was written in the contact, each where and when it happened."""
+    count = {"reply": "replies"}
+    for name, at, queue, ms in contact.thread.durations():
+        counts: Counter[Any] = Counter({count.get(name, f"{name}s"): 1, f"{name}_ms": ms})
+        counts[f"{name}_bins", _bin(ms)] += 1
+        yield (tenant, queue, channel, contact.direction, at // 10_000 * 10), counts
+
+
 def agent_contact_counts(contact: Contact, tenant: str) -> Iterator[Counted]:
     """What the contact adds to the panes of the agents who had to do with it."""
     outbound = contact.direction == "outbound"

@@ -34,6 +34,11 @@ SAME_INSTANT = [
     {"interaction.ended"},
     {"wrapup.started"},
     {"wrapup.ended"},
+    {"ticket.status_changed new"},
+    {"ticket.status_changed open"},
+    {"ticket.status_changed pending"},
+    {"ticket.status_changed solved"},
+    {"ticket.status_changed closed"},
 ]
 """What precedes what when clocks are too coarse to tell; the rest comes last."""
 
@@ -54,6 +59,8 @@ class Told:
         name = self.event.type
         if name == "queue.exited" and self.event.data.reason == "answered":
             name += " answered"
+        if name == "ticket.status_changed":
+            name += f" {self.event.data.status}"
         place = next((n for n, names in enumerate(SAME_INSTANT) if name in names), 99)
         return (self.at, place, self.identity)
 

@@ -164,7 +164,7 @@ def _written(contact: _Contact) -> None:
         contact.say("queue.entered", queue=contact.of(QUEUES))
     for _ in range(contact.of((1, 2, 4))):
         contact.at += contact.some(300)
-        match contact.of(("customer", "agent", "note", "bot", "automatic", "end")):
+        match contact.of(("customer", "agent", "note", "bot", "automatic", "ticket", "end")):
             case "customer":
                 contact.say("message.received", author="customer")
             case "agent":
@@ -174,6 +174,9 @@ def _written(contact: _Contact) -> None:
                 contact.say("message.sent", author="agent", agent=agent, public=False)
             case "bot":
                 contact.say("message.sent", author="bot")
+            case "ticket":
+                status = contact.of(("new", "open", "pending", "solved", "solved", "closed"))
+                contact.say("ticket.status_changed", status=status)
             case "automatic":
                 contact.say("message.sent", author="agent", automatic=True)
             case "end":
@@ -305,10 +308,12 @@ _CHAOS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "agent": _SEEN,
         "talk_seconds": _STATED,
         "disposition": st.sampled_from(["", "busy"]),
+        "resolved": st.sampled_from([None, True]),
     },
     "wrapup.started": {"agent": _SEEN},
     "wrapup.ended": {"agent": _SEEN, "wrapup_seconds": _STATED},
     "message.received": {"author": st.just("customer")},
+    "ticket.status_changed": {"status": st.sampled_from(("open", "solved", "closed"))},
     "message.sent": {
         "author": st.sampled_from(["customer", "agent", "bot"]),
         "agent": _SEEN,

@@ -14,6 +14,7 @@ from schemas.events import EVENT_DATA
 from schemas.fact_rows import AgentStateRow, EventFactRow
 from schemas.rows import (
     AgentPaneRow,
+    ConversationPaneRow,
     CustomerInteractionRow,
     DeadLetterRow,
     EventRow,
@@ -172,6 +173,7 @@ class UpsertStore:
             "agent_panes": self.summed(AgentPaneRow),
             "event_facts": content.get(EventFactRow.TABLE, {}),
             "agent_states": content.get(AgentStateRow.TABLE, {}),
+            "conversation_panes": self.summed(ConversationPaneRow),
         }
 
     def as_tables(self) -> Tables:
@@ -186,6 +188,7 @@ class UpsertStore:
                 tables.customer_interactions[key] = (row["started_at"], row["channel"])
         tables.kpi_panes.update(self.summed(KpiPaneRow))
         tables.agent_panes.update(self.summed(AgentPaneRow))
+        tables.conversation_panes.update(self.summed(ConversationPaneRow))
         for key, row in self.tables[EventRow].items():
             tables.events[key] = (row["topic"], row["source_partition"], row["source_offset"])
         for table, known in (

@@ -14,6 +14,7 @@ from schemas.live import QueueBreachRow, QueueLiveRow
 from schemas.rows import (
     AgentPaneRow,
     CheckpointRow,
+    ConversationPaneRow,
     CustomerInteractionRow,
     DeadLetterRow,
     EventRow,
@@ -47,6 +48,7 @@ _NAMED: dict[type[Row], dict[str, Any]] = {
     IdentityMemberRow: {"tenant": "t", "customer_id": "c", "customer_key": "d"},
     KpiPaneRow: {"tenant": "t", "queue": "support", "channel": "call"},
     AgentPaneRow: {"tenant": "t", "agent": "ada"},
+    ConversationPaneRow: {"tenant": "t", "queue": "support", "channel": "email"},
     DeadLetterRow: {"topic": "events.call", "reason": "invalid_json"},
     LateEventRow: {"topic": "events.call"},
     WatermarkRow: {"topic": "events.call"},

@@ -294,7 +294,8 @@ def test_a_customer_who_writes_after_the_end_opens_it_again() -> None:
 def test_bots_notes_and_automatic_replies_open_nothing(message: dict[str, Any]) -> None:
     known = told(T(0, "interaction.started"), ended(10), T(20, "message.sent", **message))
     assert known.status == "ended"
-    assert known.first_response_ms is None
+    assert known.conversation is not None
+    assert known.conversation.responses == []
 
 
 def test_the_first_response_is_the_first_public_word_of_a_person() -> None:
@@ -307,8 +308,9 @@ def test_the_first_response_is_the_first_public_word_of_a_person() -> None:
         T(60, "message.sent", author="agent", agent="ada"),
         T(90, "message.sent", author="agent", agent="ada"),
     )
-    assert known.first_response_ms == 60_000
-    assert known.messages == [1, 3, 1, 1]
+    assert known.conversation is not None
+    assert known.conversation.first_response_ms == 60_000
+    assert known.conversation.messages == [1, 3, 1, 1]
     assert list(known.agents) == ["ada"]
 
 
@@ -317,12 +319,15 @@ def test_what_an_agent_writes_first_of_their_own_accord_answers_nobody() -> None
         T(0, "interaction.started", direction="outbound"),
         T(5, "message.sent", author="agent", agent="ada"),
     ]
-    assert told(*begun).first_response_ms is None
+    unanswered = told(*begun).conversation
+    assert unanswered is not None
+    assert unanswered.first_response_ms is None
     answered = told(
         *begun,
         T(100, "message.received", author="customer"),
         T(130, "message.sent", author="agent", agent="ada"),
-    )
+    ).conversation
+    assert answered is not None
     assert answered.first_response_ms == 30_000
 
 

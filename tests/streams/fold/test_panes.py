@@ -6,7 +6,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.rows import AgentPaneRow, KpiPaneRow
+from schemas.rows import AgentPaneRow, ConversationPaneRow, KpiPaneRow, Row
+from streams.fold.conversation_panes import COUNTS as CONVERSATION_COUNTS
 from streams.fold.interaction import interaction_of, told_more
 from streams.fold.panes import (
     AGENT_COUNTS,
@@ -16,9 +17,9 @@ from streams.fold.panes import (
     PaneKey,
     contributions_of,
     empty_pane,
-    is_of_queue,
     pane_row,
     state_contributions,
+    table_of,
 )
 from streams.fold.rules import FoldRules
 from tests.support.contact_centre import contacts
@@ -26,7 +27,13 @@ from tests.support.fold import MONDAY_MS, Happening, fact_told, happening, told
 
 RULES = FoldRules(thresholds_ms={"": (5_000, 20_000), "bare": ()})
 QUEUE_KEY: PaneKey = ("t", "IT", "call", "inbound", "offered", 0)
+CONVERSATION_KEY: PaneKey = ("t", "IT", "email", "inbound", 0)
 AGENT_KEY: PaneKey = ("t", "ada", 0)
+NAMES: dict[type[Row], tuple[str, ...]] = {
+    KpiPaneRow: QUEUE_COUNTS,
+    ConversationPaneRow: CONVERSATION_COUNTS,
+    AgentPaneRow: AGENT_COUNTS,
+}
 
 
 def read(contributions: list[Contribution]) -> dict[PaneKey, Counter[str]]:
@@ -34,7 +41,7 @@ def read(contributions: list[Contribution]) -> dict[PaneKey, Counter[str]]:
     panes: dict[PaneKey, Counter[str]] = {}
     for contribution in contributions:
         key, sparse = contribution.key, contribution.counts
-        names = QUEUE_COUNTS if is_of_queue(key) else AGENT_COUNTS
+        names = NAMES[table_of(key)]
         counts = panes.setdefault(key, Counter())
         for at in range(0, len(sparse), 2):
             counts[names[sparse[at]]] += sparse[at + 1]
@@ -135,7 +142,7 @@ def test_every_answered_visit_is_counted_once_wherever_it_is_looked_at(
         ("offered", known.visits),
         ("ended", [v for v in known.visits if v.concluded_at is not None]),
     ):
-        of_cohort = [c for k, c in panes.items() if is_of_queue(k) and k[4] == cohort]
+        of_cohort = [c for k, c in panes.items() if table_of(k) is KpiPaneRow and k[4] == cohort]
         assert sum(c["offered"] for c in of_cohort) == len(visits)
         assert sum(c["answered"] for c in of_cohort) == sum(v.outcome == "answered" for v in visits)
         assert sum(c["talk_ms"] for c in of_cohort) == sum(v.talk_ms or 0 for v in visits)
@@ -167,7 +174,8 @@ def test_no_duration_that_is_contributed_is_negative(happenings: list[Happening]
 
 
 def test_rows_have_the_columns_of_their_tables() -> None:
-    for key, table in ((QUEUE_KEY, KpiPaneRow), (AGENT_KEY, AgentPaneRow)):
+    for key in (QUEUE_KEY, CONVERSATION_KEY, AGENT_KEY):
+        table = table_of(key)
         row = pane_row(empty_pane(key, 7, RULES), ("log", 3), 9)
         named = dict(zip(table.columns(), row, strict=True))
         table.model_validate(named)
