@@ -2,21 +2,20 @@
 
 Everything that reads or writes ClickHouse goes through a `Store`; nothing else imports the client
 library. The same statements run on both engines. May touch: the network, the embedded engine's
-directory. Rows go in column by column (FORMAT Native); values are always bound as parameters.
+directory. Rows go in column by column (`sinks.native`); values are always bound as parameters.
 """
 
 import logging
 import os
 import re
 from collections.abc import Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 from clickhouse_connect import get_client
-from clickhouse_connect.datatypes.registry import get_from_name
+from clickhouse_connect.driver.compression import get_compressor
 from clickhouse_connect.driver.exceptions import (
     ClickHouseError,
     DataError,
@@ -34,6 +33,7 @@ from sinks.errors import (
     StoreRefused,
     StoreUnavailable,
 )
+from sinks.native import ENCODING_ERRORS, native_block
 
 EMBEDDED: Final = "embedded"
 
@@ -60,9 +60,6 @@ _RETRYABLE_STATUSES: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _STATUS = re.compile(r"HTTP status (\d{3})")
 _URL_NOTE = re.compile(r" \(for url \S+\)$")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-
-_ENCODING_ERRORS: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
-"""How the driver's encoders fail on a value that is not of its column's type."""
 
 # Every failure is raised from here with its reason; the driver's own lines would repeat it, with a
 # traceback, at every retry and every step of a bisection.
@@ -139,30 +136,28 @@ class Store:
 
         Returns when the server has stored them. After an error some or all of them may be stored
         as well: every table replaces by key and version, so doing it again is right.
-        Raises a `StoreError`; `StoreRefused` when the driver cannot encode a value.
+        Raises a `StoreError`; `StoreRefused` when a value is not of its column's type.
         """
         if not rows:
             return
-        context = self._client.create_insert_context(
-            row_type.TABLE,
-            column_names=row_type.columns(),
-            column_types=_column_types(row_type),
-            column_oriented=True,
-            settings=INSERT_SETTINGS,
-        )
+        names, types = row_type.columns(), row_type.types()
         try:
-            self._client.insert(context=context, data=list(zip(*rows, strict=True)))
-        except (ClickHouseError, OSError, *_ENCODING_ERRORS) as error:
-            # The driver encodes while it sends, and breaks off the request when it meets a value
-            # that is not of its column's type: what the server says then is not the reason.
-            reason = context.insert_exception or error
-            if isinstance(reason, (DataError, *_ENCODING_ERRORS)):
-                words = f"cannot encode a row of {row_type.TABLE}: {reason!r}"
-                raise StoreRefused(self.place, words) from error
-            raise _translated(self.place, reason) from error
-        finally:
-            # It refers to itself: what it holds would stay until the garbage collector looks.
-            context.data = [() for _ in row_type.columns()]
+            block = native_block(names, types, rows)
+        except ENCODING_ERRORS as error:
+            words = f"cannot encode a row of {row_type.TABLE}: {error!r}"
+            raise StoreRefused(self.place, words) from error
+        compression = self._client.write_compression
+        try:
+            self._client.raw_insert(
+                row_type.TABLE,
+                column_names=names,
+                insert_block=_compressed(block, compression),
+                settings=INSERT_SETTINGS,
+                fmt="Native",
+                compression=compression,
+            )
+        except (ClickHouseError, OSError) as error:
+            raise _translated(self.place, error) from error
 
     def create_database(self, on_cluster: str = "") -> None:
         """Create this store's database if it is not there."""
@@ -277,10 +272,10 @@ def _open_server(url: str, user: str, password: str, database: str, timeout: int
     return Store(client, place, database)
 
 
-@cache
-def _column_types(row_type: type[Row]) -> list[Any]:
-    """The driver's types, so that an insert does not ask the server to describe the table."""
-    return [get_from_name(name) for name in row_type.types()]
+def _compressed(block: bytes, method: str | None) -> bytes:
+    """As the driver sends what it encodes itself: a server is asked to take it compressed."""
+    compressor = get_compressor(method)
+    return bytes(compressor.compress_block(block)) + bytes(compressor.flush() or b"")
 
 
 def _translated(place: str, error: Exception) -> StoreError:
