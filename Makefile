@@ -50,7 +50,7 @@ format: $(DEV) ## Format the code and sort its imports
 bench: $(COMPILED) ## Measure what an event costs
 	$(BIN)/python -m benchmarks $(ARGS)
 
-faults: $(DEV) ## Hurt it in every way we know, and compare with an oracle (hours; ARGS=--short: minutes)
+faults: $(COMPILED) ## Hurt it in every way we know, and compare with an oracle (hours; ARGS=--short: minutes)
 	@sh tests/support/tools.sh
 	$(BIN)/python -m tests.faults $(ARGS)
 

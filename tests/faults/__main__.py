@@ -21,11 +21,13 @@ from typing import get_args
 
 from tests.faults.matrix import ENOUGH_TO_MEASURE, MATRIX, Fault
 from tests.faults.results import DECIDING, PROJECT, Results, code_of
-from tests.faults.runner import Line, Outcome, lines_of, run_all, tasks
-from tests.faults.station import SHORT, Kind, Plan
+from tests.faults.runner import Line, Outcome, Task, lines_of, run_all, tasks
+from tests.faults.station import COMPILED, SHORT, Kind, Plan
 
 BUILD = Path("build")
 HEAD = ("fault", "broker", "seeds", "events", "lost", "repeated", "wrong", "recovery s", "peak MiB")
+SIDE_BY_SIDE = 2
+"""Runs for each core: much of a run is waiting, for a dead worker's session or a group to form."""
 
 
 def main() -> int:
@@ -40,7 +42,10 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="the first one")
     parser.add_argument("--events", type=int, help="of one log; 200,000, or 3,000 with --short")
     parser.add_argument("--churn", type=float, help="seconds of joining and leaving; 600, or 8")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="runs side by side")
+    jobs = SIDE_BY_SIDE * (os.cpu_count() or 1)
+    parser.add_argument("--jobs", type=int, default=jobs, help=f"runs side by side ({jobs})")
+    parser.add_argument("--interpreted", action="store_true", help="with the fold as it is")
+    parser.add_argument("--missing", action="store_true", help="run nothing; say what is left")
     parser.add_argument("--short", action="store_true", help="small logs, each fault once")
     parser.add_argument("--anew", action="store_true", help="make runs again that were made")
     asked = parser.parse_args()
@@ -48,6 +53,10 @@ def main() -> int:
     if asked.events:
         enough = asked.events >= ENOUGH_TO_MEASURE
         plan = replace(plan, events=asked.events, victims_checkpoint=enough)
+    if not asked.interpreted:
+        if not COMPILED.is_dir():
+            raise SystemExit(f"{COMPILED} is not there: `make faults` builds it first.")
+        plan = replace(plan, compiled=True)
     if asked.churn:
         plan = replace(plan, churn_seconds=asked.churn)
     faults = [fault for fault in MATRIX if fault.name in asked.only]
@@ -65,9 +74,13 @@ def main() -> int:
         flush=True,
     )
     report = _Report(faults, results, before)
-    run_all(left, BUILD / "faults", plan, asked.jobs, report.hear)
+    if not asked.missing:
+        run_all(left, BUILD / "faults", plan, asked.jobs, report.hear)
+    report.write()
     print(table(report.lines))  # noqa: T201
-    return 0 if report.lines and all(line.right for line in report.lines) else 1
+    print("\n".join(missing(todo, report.outcomes)))  # noqa: T201
+    whole = len(report.outcomes) >= len(todo)
+    return 0 if whole and all(line.right for line in report.lines) else 1
 
 
 class _Report:
@@ -78,9 +91,13 @@ class _Report:
     ) -> None:
         self._faults = faults
         self._results = results
-        self._outcomes: list[Outcome] = list(before)
+        self.outcomes: list[Outcome] = list(before)
         self._lock = threading.Lock()
-        self.lines: list[Line] = lines_of(self._outcomes, faults)
+
+    @property
+    def lines(self) -> list[Line]:
+        """The table."""
+        return lines_of(self.outcomes, self._faults)
 
     def hear(self, outcome: Outcome) -> None:
         """Print one line, seed included, more where something is wrong; write the files."""
@@ -88,15 +105,35 @@ class _Report:
         verdict = outcome.verdict
         numbers = f"lost {verdict.lost} repeated {verdict.repeated} wrong {verdict.wrong}"
         state = "right" if outcome.right else "WRONG"
-        told = [f"{state} {outcome.task}: {numbers}, {outcome.seconds:.0f} s"]
-        told += [f"    {line}" for line in (*verdict.examples, *outcome.problems)]
+        if outcome.unfinished:
+            state, numbers = "UNFINISHED", "not judged"
+        took = f"{outcome.seconds:.0f} s, {outcome.cpu_seconds:.0f} s of them its workers'"
+        told = [f"{state} {outcome.task}: {numbers}, {took}"]
+        whys = (*verdict.examples, *outcome.problems, outcome.unfinished)
+        told += [f"    {line}" for line in dict.fromkeys(whys) if line]
         with self._lock:
             print("\n".join(told), flush=True)  # noqa: T201
-            self._outcomes.append(outcome)
-            self.lines = lines_of(self._outcomes, self._faults)
-            text = json.dumps([line.to_json() for line in self.lines], indent=2)
-            BUILD.mkdir(exist_ok=True)
-            (BUILD / "faults.json").write_text(text + "\n")
+            self.outcomes.append(outcome)
+            self.write()
+
+    def write(self) -> None:
+        """Write `build/faults.json`."""
+        text = json.dumps([line.to_json() for line in self.lines], indent=2)
+        BUILD.mkdir(exist_ok=True)
+        (BUILD / "faults.json").write_text(text + "\n")
+
+
+def missing(todo: Sequence[Task], made: Sequence[Outcome]) -> list[str]:
+    """What is left of what was asked for, a line for each row of the table."""
+    ended = {outcome.task for outcome in made if not outcome.unfinished}
+    left: dict[tuple[str, str], list[int]] = {}
+    for task in todo:
+        if task not in ended:
+            left.setdefault((task.fault.name, task.broker), []).append(task.seed)
+    return [
+        f"missing: {name} --broker {broker}: seeds {', '.join(map(str, sorted(set(seeds))))}"
+        for (name, broker), seeds in left.items()
+    ]
 
 
 def table(lines: list[Line]) -> str:
@@ -106,7 +143,10 @@ def table(lines: list[Line]) -> str:
         numbers = (line.events, line.lost, line.repeated, line.wrong_rows)
         measured = (f"{line.recovery_seconds:.1f}", f"{line.peak_memory_bytes / (1 << 20):.0f}")
         shown = (f"{n:,}" for n in numbers)
-        rows.append((line.fault, line.broker, str(len(line.seeds)), *shown, *measured))
+        seeds = str(len(line.seeds))
+        if line.unfinished:
+            seeds += f" ({len(line.unfinished)} unfinished)"
+        rows.append((line.fault, line.broker, seeds, *shown, *measured))
     widths = [max(len(row[at]) for row in rows) for at in range(len(HEAD))]
     return "\n".join(
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
 from schemas.fact_rows import AgentStateRow, EventFactRow
+from schemas.identity_rows import IdentityEdgeRow, IdentityLinkRow, IdentityMapRow
 from schemas.rows import (
     LAST_OFFSET,
     VERSION_OFFSET_BITS,
@@ -26,24 +27,28 @@ from schemas.rows import (
 from sinks.refused import REASON as REFUSED
 from sinks.store import Store
 from streams.fold.rules import FoldRules
+from streams.identity.guards import STRONG_KINDS, Limits
 from tests.faults.generate import REFUSED_PREFIX
 from tests.faults.publish import Partition, Published
 from tests.oracle.batch import Tables, tables_of
+from tests.oracle.identity import partition
 from tests.support.fold import oracle_rules
 
 SHOWN: Final = 5
 """Differences of each kind that are told in words."""
+(STRONG,) = STRONG_KINDS
 PARTIAL: Final = ("log", "source_partition", "generation", "version")
 _LATEST: Final = (
-    EventRow,
-    InteractionRow,
-    KpiPaneRow,
-    AgentPaneRow,
-    ConversationPaneRow,
-    LateEventRow,
+    *(EventRow, InteractionRow, KpiPaneRow, AgentPaneRow, ConversationPaneRow, LateEventRow),
+    IdentityLinkRow,
     WatermarkRow,
 )
 """Tables whose rows name the log, the partition and the version under which they were written."""
+_WITHOUT_LOG: Final = (
+    *(CustomerInteractionRow, EventFactRow, AgentStateRow, IdentityMapRow, IdentityEdgeRow),
+)
+_OF_THE_LOG: Final = ("log", "version", "produced_at")
+"""Columns that differ where the same records lie in another log."""
 
 
 class _Read(NamedTuple):
@@ -111,12 +116,16 @@ def verdict_on(store: Store, expected: Tables, ends: Mapping[Partition, int]) ->
         ("conversation_panes", _summed(store, ConversationPaneRow)),
     ):
         verdict.add("wrong", _different(table, found, getattr(expected, table)))
+    _judge_identity(store, expected, verdict)
     verdict.add("wrong", impossible_versions(store, ends))
     return verdict
 
 
-def verdict_on_results(store: Store, expected: Tables) -> Verdict:
-    """Compare interactions and panes alone, where the same story was told by another log."""
+def verdict_on_results(store: Store, expected: Tables, ends: Mapping[Partition, int]) -> Verdict:
+    """Compare what follows from the records, where the same story was told by another log.
+
+    `ends` are those of the present logs.
+    """
     verdict = Verdict()
     found = _interactions(store)
     verdict.add("lost", (f"interaction {k[1]}" for k in expected.interactions.keys() - found))
@@ -127,6 +136,8 @@ def verdict_on_results(store: Store, expected: Tables) -> Verdict:
         ("conversation_panes", _summed(store, ConversationPaneRow)),
     ):
         verdict.add("wrong", _different(table, panes, getattr(expected, table)))
+    _judge_identity(store, expected, verdict)
+    verdict.add("wrong", impossible_versions(store, ends))
     return verdict
 
 
@@ -165,6 +176,40 @@ def _judge_records(store: Store, expected: Tables, verdict: Verdict) -> None:
     )
     late = {_place(r): bool(r["applied"]) for r in rows}
     verdict.add("wrong", _different("late_events", late, expected.late_events))
+
+
+def _judge_identity(store: Store, expected: Tables, verdict: Verdict) -> None:
+    """Links, and who is one customer with whom (I3), by an offline union-find."""
+    rows = store.query(
+        f"SELECT {', '.join(IdentityLinkRow.KEY)}, toUnixTimestamp64Milli(happened_at) AS at"
+        " FROM identity_links FINAL"
+    )
+    links = {tuple(r[name] for name in IdentityLinkRow.KEY): r["at"] for r in rows}
+    verdict.add("wrong", _different("identity_links", links, expected.evidence.links))
+    customers: dict[tuple[str, str], str] = {}
+    edges: dict[tuple[str, str, str], str] = {}
+    limits = Limits()
+    for tenant, said in expected.evidence.said.items():
+        of_key, of_pair = partition(
+            said,
+            expected.evidence.kinds,
+            most=limits.identifiers,
+            most_of_kind=limits.of_kind,
+            strong=STRONG,
+        )
+        customers |= {(tenant, key): c for key, c in of_key.items() if key != c}
+        edges |= {(tenant, *pair): state for pair, state in of_pair.items()}
+    rows = store.query("SELECT tenant, customer_key, customer_id FROM identity_map FINAL")
+    found = {(r["tenant"], r["customer_key"]): r["customer_id"] for r in rows}
+    verdict.add("wrong", _different("identity_map", found, customers))
+    rows = store.query("SELECT tenant, customer_key, other_key, state FROM identity_edges FINAL")
+    states = {
+        (r["tenant"], *sorted((r["customer_key"], r["other_key"])), end): r["state"]
+        for r in rows
+        for end in (r["customer_key"] < r["other_key"],)
+    }
+    both = {(*pair, end): state for pair, state in edges.items() for end in (True, False)}
+    verdict.add("wrong", _different("identity_edges", states, both))
 
 
 def _place(row: Mapping[str, Any]) -> tuple[str, int, int]:
@@ -298,29 +343,36 @@ def impossible_versions(store: Store, ends: Mapping[Partition, int]) -> list[str
 
 
 def digest(store: Store) -> str:
-    """One text for the content of all tables, versions left out: equal contents, equal digests."""
-    parts = []
-    for table in (*_LATEST[:-1], CustomerInteractionRow, EventFactRow, AgentStateRow):
-        columns = ", ".join(name for name in table.columns() if name != "version")
+    """One text for the content of all tables: equal contents, equal digests.
+
+    Left out is what differs from log to log of the same records (versions, the log's identity, the
+    broker's time), but not how many logs there are.
+    """
+    logs = store.query(
+        "SELECT topic, uniqExact(log) AS n FROM topic_logs GROUP BY topic ORDER BY 1"
+    )
+    parts = [f"{row['topic']}:{row['n']}" for row in logs]
+    for table in (*_LATEST[:-1], *_WITHOUT_LOG):
+        columns = ", ".join(name for name in table.columns() if name not in _OF_THE_LOG)
         row = store.query(
             f"SELECT count() AS n, sum(cityHash64(toString(tuple({columns})))) AS hash"
             f" FROM {table.TABLE} FINAL"
         )[0]
         parts.append(f"{table.TABLE}:{row['n']}:{row['hash']}")
     row = store.query(
-        "SELECT count() AS n, sum(cityHash64(topic, source_partition, source_offset, log, reason,"
+        "SELECT count() AS n, sum(cityHash64(topic, source_partition, source_offset, reason,"
         " key, value)) AS hash FROM dead_letters FINAL"
     )[0]
     return " ".join([*parts, f"dead_letters:{row['n']}:{row['hash']}"])
 
 
 def versions(store: Store, sample: int) -> dict[tuple[str, int], int]:
-    """The version of one in `sample` rows of interactions and panes, by table and hash of the key.
+    """The versions of one in `sample` rows that change, by table and hash of the key.
 
     Watched over time it must never go back.
     """
     found: dict[tuple[str, int], int] = {}
-    for table in (InteractionRow, KpiPaneRow, AgentPaneRow, ConversationPaneRow):
+    for table in (InteractionRow, KpiPaneRow, AgentPaneRow, ConversationPaneRow, IdentityEdgeRow):
         key = f"cityHash64({', '.join(table.KEY)})"
         rows = store.query(
             f"SELECT {key} AS id, version FROM {table.TABLE} FINAL WHERE id % {sample} = 0"

@@ -201,6 +201,9 @@ def _call(dice: random.Random, number: int, agents: int) -> Iterator[_Told]:
     shown = [{"kind": "phone", "value": f"+1202555{customer:04d}"}]
     if dice.random() < 0.1:
         shown.append(_email(customer // 2))
+    if dice.random() < 0.05:  # three phones a number, and now and then the neighbour's
+        number_shown = (customer + (dice.random() < 0.1)) // 3
+        shown.append({"kind": "customer_number", "value": f"K-{number_shown}"})
     yield told(at, type="interaction.started", data={"customer": {"identifiers": shown}})
     entered = at + dice.randrange(500, 20_000)
     yield told(entered, type="queue.entered", data={"queue": queue})

@@ -43,6 +43,8 @@ ENOUGH_TO_MEASURE: Final = 100_000
 SLACK_BYTES: Final = 96 << 20
 """What a worker may take beyond its buffer while ClickHouse is away: the fold's own state, chunks
 that were fetched, the block in flight in the driver's columns."""
+FLAT_BYTES: Final = 32 << 20
+"""Growth over half a log that is none: the allocator's, and the buffers' of a faster stretch."""
 RARELY_PASSED: Final = frozenset(
     name
     for name in FAILPOINTS
@@ -79,19 +81,29 @@ def failpoint_names(seed: int, size: int) -> list[list[str]]:
 
 
 def undisturbed(run: Run) -> None:
-    run.start()
+    """Everything at full speed; open contacts come and go, and so must the memory they take."""
+    run.watch_memory(run.start())
     run.settle()
+    grown = run.memory_growth_bytes
+    if run.plan.events >= ENOUGH_TO_MEASURE and grown > FLAT_BYTES:
+        run.problems.append(f"memory grew by {grown >> 20} MiB over the second half of the log")
 
 
 def kill_at_failpoints(run: Run, names: Sequence[str] | None = None) -> None:
     """One worker after the other dies at a place of its own between two steps, at a passage of that
     place that is drawn. Bad, late and refused records make every place reachable."""
     run.refuse_some()
+    # What a dead member's session costs is kill_at_random's business.
+    run.keeps_group = False
     for name in names or failpoint_names(run.loaded.log.seed, len(FAILPOINTS))[0]:
         nth = 1 if name in RARELY_PASSED else run.dice.randint(1, run.plan.passages)
         # In a small log the victims leave no checkpoint behind, or later ones had nothing to do.
         checkpoints = run.plan.victims_checkpoint or "checkpoint" in name
-        victim = run.start(failpoints=f"{name}=kill@{nth}", checkpoints=checkpoints)
+        victim = run.start(
+            failpoints=f"{name}=kill@{nth}",
+            checkpoints=checkpoints,
+            flush_rows=run.plan.victims_flush_rows,
+        )
         run.until_ended(victim, name)
         if victim.status is None:
             run.kill(victim)
@@ -273,7 +285,8 @@ def disk_full(run: Run) -> None:
 def join_and_leave(run: Run) -> None:
     """Workers come and go all the time, in good order, while the log grows."""
     records = run.loaded.log.records
-    turns = max(4, round(run.plan.churn_seconds / run.plan.churn_every_seconds))
+    seconds = run.plan.churn_seconds if run.churns_long else run.plan.churn_seconds / 10
+    turns = max(4, round(seconds / run.plan.churn_every_seconds))
     size = len(records) // turns + 1
     _publish(run, records[:size])
     run.start()

@@ -3,7 +3,8 @@
     python -m tests.faults.nursery
 
 Reads one JSON line an order (`Order`), writes one JSON line a birth (`{"pid": …}`) and one a death
-(`{"pid": …, "status": …, "peak_bytes": …}`; `{"pid": …, "stopped": …}` when one is only stopped).
+(`{"pid": …, "status": …, "peak_bytes": …, "cpu_ms": …}`; `{"pid": …, "stopped": …}` when one is
+only stopped).
 It ends when its standard input does, and its workers die with it, whatever it died of. A worker is
 exactly the command line's `run`, in a process of its own, with the environment, failpoints
 included, that the order names. Touches processes, and the files that orders name.
@@ -100,7 +101,8 @@ def _bury(alive: set[int]) -> None:
         alive.discard(pid)
         unit = 1 if sys.platform == "darwin" else 1024
         peak = usage.ru_maxrss * unit
-        _say(pid=pid, status=os.waitstatus_to_exitcode(status), peak_bytes=peak)
+        cpu = round(1000 * (usage.ru_utime + usage.ru_stime))
+        _say(pid=pid, status=os.waitstatus_to_exitcode(status), peak_bytes=peak, cpu_ms=cpu)
 
 
 def main() -> None:

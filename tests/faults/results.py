@@ -20,7 +20,10 @@ from tests.faults.station import Plan
 
 PROJECT: Final = Path(__file__).parents[2]
 DECIDING: Final = ("schemas", "sinks", "streams", "tests/faults", "tests/oracle", "tests/support")
-_MEASURED: Final = ("events", "problems", "recovery_seconds", "peak_memory_bytes", "seconds")
+_MEASURED: Final = (
+    *("events", "problems", "recovery_seconds", "peak_memory_bytes", "seconds"),
+    *("cpu_seconds", "memory_growth_bytes", "unfinished"),
+)
 
 
 def code_of(folders: Sequence[Path]) -> str:
@@ -53,13 +56,18 @@ class Results:
                 lines.write(json.dumps(line) + "\n")
 
     def of(self, tasks: Sequence[Task]) -> list[Outcome]:
-        """What came of those of the tasks that were run already."""
+        """What came of those of the tasks that were run already: to their end, or to one that is a
+        fault of the program."""
         wanted = {json.dumps(_named(task)): task for task in tasks}
         found: dict[str, Outcome] = {}
         for line in self._file.read_text().splitlines() if self._file.exists() else ():
             said = _read(line)
             name = json.dumps(said.get("task"))
-            if name in wanted and self._under.items() <= said.items():
+            if (
+                name in wanted
+                and self._under.items() <= said.items()
+                and (said["problems"] or not said["unfinished"])
+            ):
                 measured = {key: said[key] for key in _MEASURED}
                 found[name] = Outcome(wanted[name], verdict=Verdict(**said["verdict"]), **measured)
         return list(found.values())
@@ -71,6 +79,7 @@ def _named(task: Task) -> dict[str, Any]:
         "fault": fault.name,
         "broker": task.broker,
         "seed": task.seed,
+        "log": task.log,
         "shape": task.shape.name,
         "names": list(task.names),
     }

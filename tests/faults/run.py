@@ -12,20 +12,30 @@ import signal
 import subprocess
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from pathlib import Path
+from statistics import linear_regression
 from types import TracebackType
 from typing import Final, Self
 
 import zstandard
 
 from schemas.rows import VERSION_OFFSET_BITS
+from schemas.topics import DERIVED_TOPICS, IDENTITY_LINKS
 from sinks.errors import StoreError
 from sinks.failpoints import VARIABLE
 from sinks.store import Store
 from streams.parts import migrate_all
-from streams.topic_admin import topic_logs
-from tests.faults.compare import Verdict, digest, verdict_on, verdict_on_results, versions
+from streams.topic_admin import TopicAdminError, end_offsets, topic_logs
+from tests.faults.compare import (
+    Verdict,
+    digest,
+    impossible_versions,
+    verdict_on,
+    verdict_on_results,
+    versions,
+)
 from tests.faults.generate import LATENESS_MS, REFUSED_PREFIX
 from tests.faults.proxy import Proxy
 from tests.faults.publish import Partition
@@ -34,12 +44,18 @@ from tests.support.clickhouse import ClickHouseServer
 
 TICK_SECONDS: Final = 0.1
 WATCH_SECONDS: Final = 2.0
+WATCH_SHARE: Final = 0.05
+"""Of its time that a run may spend on looking at versions, which reads the tables as a whole."""
 EXIT_SECONDS: Final = 30.0
 _OFFSET_MASK: Final = (1 << VERSION_OFFSET_BITS) - 1
 
 
 class RunFailed(Exception):
-    """The run did not come to its end: a deadline passed, or a worker ended by itself."""
+    """The run did not come to its end: its deadline passed."""
+
+
+class WorkerEnded(RunFailed):
+    """Nor did this one: a worker ended by itself, which none may."""
 
 
 class Run:
@@ -62,6 +78,8 @@ class Run:
         self.one_log = True
         """Whether all was read from one log; of several, results are compared without places."""
         self.refusing = False
+        self.keeps_group = self.plan.keeps_group
+        self.churns_long = True
         self.problems: list[str] = []
         self.recoveries: list[float] = []
         self._group = self.database
@@ -72,10 +90,15 @@ class Run:
         self._checkpointed: dict[Partition, int] = {}
         self._looked: dict[str, tuple[int, list[str]]] = {}
         self._seen: dict[tuple[str, int], int] = {}
-        self._watched_at = time.monotonic()
+        self._links_heard: dict[Partition, int] | None = None
+        self._memory: list[tuple[int, int]] = []
+        self._watched_worker: Worker | None = None
+        self._watch_at = time.monotonic() + WATCH_SECONDS
         self._logs: list[str] = []
 
     def __enter__(self) -> Self:
+        # What other runs over the same records published on them must not help this one.
+        self.station.remake_topics(DERIVED_TOPICS)
         self.data_dir = self.station.directory / self.database
         self.store: Store = self._stack.enter_context(self.clickhouse.open(self.database))
         migrate_all(self.store, self.station.settings())
@@ -99,8 +122,8 @@ class Run:
 
     def learn_logs(self) -> None:
         """Learn the identities of the present logs: only their checkpoints count from now on."""
-        topics = sorted({topic for topic, _ in self.loaded.published.ends})
-        self._logs = sorted(topic_logs(self.station.bootstrap, topics).values()) if topics else []
+        topics = {topic for topic, _ in self.loaded.published.ends} | {IDENTITY_LINKS}
+        self._logs = sorted(topic_logs(self.station.bootstrap, sorted(topics)).values())
 
     # Workers
 
@@ -112,6 +135,7 @@ class Run:
         clickhouse: str = "",
         pauses: bool = False,
         checkpoints: bool = True,
+        flush_rows: int = 0,
     ) -> Worker:
         """Start a worker; it may reach broker or ClickHouse by a proxy.
 
@@ -119,7 +143,7 @@ class Run:
         none but the first, and what it does is done again from there.
         """
         plan = self.plan
-        if not plan.keeps_group and not self.alive():
+        if not self.keeps_group and not self.alive():
             self._group = f"{self.database}-{len(self.workers)}"
         environment = {
             VARIABLE: failpoints,
@@ -132,7 +156,7 @@ class Run:
             "SWITCHBOARD_CLICKHOUSE__DATABASE": self.database,
             "SWITCHBOARD_HTTP__PORT": "0",
             "SWITCHBOARD_PROCESSING__LATENESS_SECONDS": str(LATENESS_MS // 1000),
-            "SWITCHBOARD_PROCESSING__FLUSH_ROWS": str(plan.flush_rows),
+            "SWITCHBOARD_PROCESSING__FLUSH_ROWS": str(flush_rows or plan.flush_rows),
             "SWITCHBOARD_PROCESSING__FLUSH_SECONDS": str(plan.flush_seconds),
             "SWITCHBOARD_PROCESSING__CHECKPOINT_SECONDS": str(plan.checkpoint_seconds),
         }
@@ -179,8 +203,26 @@ class Run:
                 deadline += EXIT_SECONDS
             time.sleep(TICK_SECONDS)
 
+    def watch_memory(self, worker: Worker) -> None:
+        """Look at this worker's memory from now on, for `memory_growth_bytes`."""
+        self._watched_worker = worker
+
+    @property
+    def memory_growth_bytes(self) -> int:
+        """By how much the watched worker's memory grew over the second half of the log (I5): the
+        slope of a line through what was seen, times the records stored between."""
+        records = sum(self.loaded.published.ends.values())
+        seen = [(n, rss) for n, rss in self._memory if records / 2 <= n < records]
+        if len({n for n, _ in seen}) < 2:
+            return 0
+        line = linear_regression([n for n, _ in seen], [rss for _, rss in seen])
+        return round(line.slope * (seen[-1][0] - seen[0][0]))
+
     def rss_bytes(self, worker: Worker) -> int:
         """The memory that a worker takes now."""
+        counted = Path(f"/proc/{worker.pid}/statm")
+        if counted.exists():
+            return int(counted.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
         found = subprocess.run(
             ["ps", "-o", "rss=", "-p", str(worker.pid)], capture_output=True, text=True, check=True
         )
@@ -231,10 +273,30 @@ class Run:
         return sum(self.stored().values())
 
     def covered(self) -> bool:
-        """Whether stored checkpoints cover every record that was published."""
+        """Whether stored checkpoints cover every record that was published, and every message about
+        identifiers that came of them."""
+        if self._are_checkpointed(self.loaded.published.ends):
+            return self._links_are_quiet()
+        self._links_heard = None
+        return False
+
+    def _are_checkpointed(self, ends: Mapping[Partition, int]) -> bool:
         self._checkpointed = self._greatest("checkpoints", "next_offset", self._checkpointed)
-        ends = self.loaded.published.ends
         return all(self._checkpointed.get(at, 0) >= end for at, end in ends.items())
+
+    def _links_are_quiet(self) -> bool:
+        """Whether every message was heard, and nobody said anything while that was seen.
+
+        A message's answers are published before a checkpoint vouches for it: where all up to an end
+        are checkpointed, and the end is still the same afterwards, no more will come.
+        """
+        before = self._links_heard
+        try:
+            ends = end_offsets(self.station.bootstrap, [IDENTITY_LINKS])
+        except TopicAdminError:
+            return False
+        self._links_heard = ends if self._are_checkpointed(ends) else None
+        return ends == before
 
     def _greatest(self, table: str, value: str, seen: dict[Partition, int]) -> dict[Partition, int]:
         """The greatest value of each source partition in the present logs; `seen` while nothing was
@@ -262,21 +324,27 @@ class Run:
                 self._healed = None
         for worker in self.workers:
             if worker.status not in (None, 0, -signal.SIGKILL):
-                raise RunFailed(f"a worker ended with {worker.status}: {worker.words[-2000:]}")
-        if time.monotonic() - self._watched_at > WATCH_SECONDS:
+                raise WorkerEnded(f"a worker ended with {worker.status}: {worker.words[-2000:]}")
+        watched = self._watched_worker
+        if watched is not None and watched.status is None:
+            self._memory.append((self.stored_records(), self.rss_bytes(watched)))
+        if time.monotonic() > self._watch_at:
             self.watch_versions()
 
     def watch_versions(self) -> None:
         """No row's version may be lower than it was seen before (I4)."""
+        began = time.monotonic()
         try:
             found = versions(self.store, sample=8)
         except StoreError:
             return
+        finally:
+            took = time.monotonic() - began
+            self._watch_at = time.monotonic() + max(WATCH_SECONDS, took / WATCH_SHARE)
         back = [k for k, seen in self._seen.items() if found.get(k, 0) < seen]
         if back:
             self.problems.append(f"versions went back: {back[:3]} and {len(back)} in all")
         self._seen = found
-        self._watched_at = time.monotonic()
 
     def _state(self) -> str:
         ends = self.loaded.published.ends
@@ -308,26 +376,30 @@ class Run:
             self.leave(worker)
         self.watch_versions()
         loaded = self.loaded
+        ends = loaded.published.ends
         if not self.one_log:
-            return verdict_on_results(self.store, loaded.expected)
-        content = digest(self.store)
-        if self.refusing:
-            return verdict_on(self.store, loaded.expected_refusing, loaded.published.ends)
+            return verdict_on_results(self.store, loaded.expected, ends)
+        content = (self.refusing, digest(self.store))
         if content in loaded.proven:
             verdict = Verdict()
+            verdict.add("wrong", impossible_versions(self.store, ends))
         else:
-            verdict = verdict_on(self.store, loaded.expected, loaded.published.ends)
+            expected = loaded.expected_refusing if self.refusing else loaded.expected
+            verdict = verdict_on(self.store, expected, ends)
             if verdict.clean:
                 loaded.proven.add(content)
         self._compare_states(verdict)
         return verdict
 
     def _compare_states(self, verdict: Verdict) -> None:
-        """The last checkpoints of all runs over one log hold the same state, to the byte."""
+        """The last checkpoints of all runs over one log hold the same state, to the byte.
+
+        Not of identifiers: what they have said to each other depends on who spoke first.
+        """
         rows = self.store.query(
             "SELECT topic, source_partition AS p, argMax(state, version) AS state FROM checkpoints"
-            " WHERE log IN {logs:Array(String)} GROUP BY topic, p",
-            {"logs": self._logs},
+            " WHERE log IN {logs:Array(String)} AND topic != {links:String} GROUP BY topic, p",
+            {"logs": self._logs, "links": IDENTITY_LINKS},
             bytes_columns=("state",),
         )
         unpack = zstandard.ZstdDecompressor().decompress
@@ -341,6 +413,11 @@ class Run:
     def peak_bytes(self) -> int:
         """The most memory that any worker took."""
         return max((worker.peak_bytes for worker in self.workers), default=0)
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Processor time that all workers took."""
+        return sum(worker.cpu_seconds for worker in self.workers)
 
 
 def stop(worker: Worker) -> None:

@@ -13,8 +13,14 @@ from typing import Any
 
 from tests.faults.compare import Verdict
 from tests.faults.generate import Shape
-from tests.faults.matrix import Fault, failpoint_names, kill_at_failpoints, small_disk
-from tests.faults.run import Run, RunFailed
+from tests.faults.matrix import (
+    Fault,
+    failpoint_names,
+    join_and_leave,
+    kill_at_failpoints,
+    small_disk,
+)
+from tests.faults.run import Run, RunFailed, WorkerEnded
 from tests.faults.station import Kind, Plan, Station
 
 
@@ -25,6 +31,8 @@ class Task:
     fault: Fault
     broker: Kind
     seed: int
+    log: int
+    """The seed of the log; seeds share logs."""
     shape: Shape
     names: tuple[str, ...] = ()
 
@@ -43,11 +51,17 @@ class Outcome:
     recovery_seconds: float
     peak_memory_bytes: int
     seconds: float
+    cpu_seconds: float = 0.0
+    """Processor time of its workers."""
+    memory_growth_bytes: int = 0
+    unfinished: str = ""
+    """Why it did not come to its end. Then it was not judged, and its numbers say nothing."""
 
     @property
     def right(self) -> bool:
-        """Whether nothing was lost, repeated or wrong, and nothing else went amiss."""
-        return self.verdict.clean and not self.problems
+        """Whether it came to its end, nothing was lost, repeated or wrong, and nothing else went
+        amiss."""
+        return self.verdict.clean and not self.problems and not self.unfinished
 
 
 @dataclass
@@ -57,59 +71,95 @@ class Line:
     fault: str
     broker: str
     seeds: list[int] = field(default_factory=list)
+    unfinished: list[int] = field(default_factory=list)
+    """Seeds of runs that did not come to their end; they count nowhere else."""
     events: int = 0
     lost: int = 0
     repeated: int = 0
     wrong_rows: int = 0
     recovery_seconds: float = 0.0
     peak_memory_bytes: int = 0
+    memory_growth_bytes: int = 0
+    """Over the second half of the log, where it was watched."""
     problems: list[str] = field(default_factory=list)
 
     def add(self, outcome: Outcome) -> None:
         """Take over one run: sums of what is wrong, the worst of what is measured."""
-        if outcome.task.seed not in self.seeds:
-            self.seeds.append(outcome.task.seed)
+        seeds = self.unfinished if outcome.unfinished else self.seeds
+        if outcome.task.seed not in seeds:
+            seeds.append(outcome.task.seed)
+        self.problems += outcome.problems
+        if outcome.unfinished:
+            return
         self.events = max(self.events, outcome.events)
         self.lost += outcome.verdict.lost
         self.repeated += outcome.verdict.repeated
         self.wrong_rows += outcome.verdict.wrong
         self.recovery_seconds = max(self.recovery_seconds, round(outcome.recovery_seconds, 1))
         self.peak_memory_bytes = max(self.peak_memory_bytes, outcome.peak_memory_bytes)
-        self.problems += outcome.problems
+        self.memory_growth_bytes = max(self.memory_growth_bytes, outcome.memory_growth_bytes)
 
     @property
     def right(self) -> bool:
-        """Whether every number that must be zero is."""
-        return not (self.lost or self.repeated or self.wrong_rows or self.problems)
+        """Whether every run came to its end, and every number that must be zero is."""
+        amiss = self.lost or self.repeated or self.wrong_rows or self.problems
+        return bool(self.seeds) and not (amiss or self.unfinished)
 
     def to_json(self) -> dict[str, Any]:
         """The object of `faults.json`."""
-        return asdict(self) | {"seeds": sorted(self.seeds)}
+        return asdict(self) | {
+            "seeds": sorted(self.seeds),
+            "unfinished": sorted(self.unfinished),
+        }
 
 
 def tasks(
     faults: Sequence[Fault], brokers: Sequence[Kind], first_seed: int, seeds: int | None, plan: Plan
 ) -> Iterator[Task]:
-    """Every run, those that share a log side by side. Without `seeds` each fault has its own."""
+    """Every run. Without `seeds` each fault has its own number of them.
+
+    In an order in which whoever stops early has something of every row: first the long ones, which
+    others go beside, then all rows of the first logs, then what has more seeds than there are logs;
+    those that share a log follow each other.
+    """
     most = max((seeds or fault.seeds for fault in faults), default=0)
-    for broker in brokers:
-        for seed in range(first_seed, first_seed + most):
-            found = [
-                task
-                for fault in faults
-                if broker in fault.brokers and seed < first_seed + (seeds or fault.seeds)
-                for task in _of_seed(fault, broker, seed, plan)
-            ]
-            yield from sorted(found, key=lambda t: (t.fault.publishes, t.shape.name))
+    found = [
+        task
+        for broker in brokers
+        for seed in range(first_seed, first_seed + most)
+        for fault in faults
+        if broker in fault.brokers and seed < first_seed + (seeds or fault.seeds)
+        for task in _of_seed(fault, broker, seed, plan)
+    ]
+    again = (first_seed + plan.logs).__le__
+    return iter(
+        sorted(
+            found,
+            key=lambda t: (
+                brokers.index(t.broker),
+                not churns_long(t, plan),
+                again(t.seed),
+                t.log,
+                t.fault.publishes,
+                t.shape.name,
+            ),
+        )
+    )
+
+
+def churns_long(task: Task, plan: Plan) -> bool:
+    """Whether workers come and go for all of `plan.churn_seconds` in it."""
+    return task.fault.apply is join_and_leave and task.seed <= plan.long_churns
 
 
 def _of_seed(fault: Fault, broker: Kind, seed: int, plan: Plan) -> Iterator[Task]:
     shape = fault.shapes[seed % len(fault.shapes)]
+    log = (seed - 1) % plan.logs + 1
     if fault.apply is kill_at_failpoints:
         for names in failpoint_names(seed, plan.failpoints_a_run):
-            yield Task(fault, broker, seed, shape, tuple(names))
+            yield Task(fault, broker, seed, log, shape, tuple(names))
     else:
-        yield Task(fault, broker, seed, shape)
+        yield Task(fault, broker, seed, log, shape)
 
 
 def perform(station: Station, task: Task) -> Outcome:
@@ -117,18 +167,22 @@ def perform(station: Station, task: Task) -> Outcome:
     began = time.monotonic()
     fault = task.fault
     load = station.empty if fault.publishes else station.loaded
-    loaded = load(task.seed, task.shape)
+    loaded = load(task.log, task.shape)
     dice = random.Random(f"{fault.name} {task.seed} {task.names}")  # noqa: S311 -- to be repeated
     with small_disk(station) if fault.small_disk else nullcontext() as clickhouse:
         with Run(station, loaded, dice, clickhouse) as run:
+            run.churns_long = churns_long(task, station.plan)
+            unfinished, verdict = "", Verdict()
             try:
                 if task.names:
                     kill_at_failpoints(run, task.names)
                 else:
                     fault.apply(run)
+                verdict = run.finish()
             except RunFailed as failure:
-                run.problems.append(str(failure))
-            verdict = run.finish()
+                unfinished = str(failure)
+                if isinstance(failure, WorkerEnded):
+                    run.problems.append(unfinished)
         return Outcome(
             task,
             len(loaded.log.records),
@@ -137,7 +191,15 @@ def perform(station: Station, task: Task) -> Outcome:
             max(run.recoveries, default=0.0),
             run.peak_bytes,
             time.monotonic() - began,
+            run.cpu_seconds,
+            run.memory_growth_bytes,
+            unfinished,
         )
+
+
+def _broken_off(task: Task, seconds: float) -> Outcome:
+    """What came of a run in which the matrix itself failed; to be called where that is handled."""
+    return Outcome(task, 0, Verdict(), [], 0.0, 0, seconds, unfinished=traceback.format_exc())
 
 
 def run_all(
@@ -149,6 +211,11 @@ def run_all(
     """
     outcomes: list[Outcome] = []
     failures: list[str] = []
+
+    def heard(outcome: Outcome) -> None:
+        outcomes.append(outcome)
+        told(outcome)
+
     for broker in dict.fromkeys(task.broker for task in todo):
         waiting: queue.SimpleQueue[Task] = queue.SimpleQueue()
         mine = [task for task in todo if task.broker == broker]
@@ -156,16 +223,10 @@ def run_all(
             waiting.put(task)
 
         def serve(number: int, broker: Kind = broker, waiting: Any = waiting) -> None:
+            place = directory / f"{broker}-{number}"
             try:
-                with Station(directory / f"{broker}-{number}", broker, plan) as station:
-                    while True:
-                        try:
-                            task = waiting.get_nowait()
-                        except queue.Empty:
-                            return
-                        outcome = perform(station, task)
-                        outcomes.append(outcome)
-                        told(outcome)
+                while _serves(place, broker, plan, waiting, heard):
+                    pass  # a new station: the one before broke
             except Exception:  # noqa: BLE001 -- told by the thread that waits for all
                 failures.append(f"station {broker}-{number}:\n{traceback.format_exc()}")
 
@@ -177,6 +238,29 @@ def run_all(
     if failures:
         raise RuntimeError("\n".join(failures))
     return outcomes
+
+
+def _serves(
+    place: Path,
+    broker: Kind,
+    plan: Plan,
+    waiting: "queue.SimpleQueue[Task]",
+    told: Callable[[Outcome], None],
+) -> bool:
+    """Run tasks on one station until there are none; False then, True if the station broke."""
+    with Station(place, broker, plan) as station:
+        while True:
+            try:
+                task = waiting.get_nowait()
+            except queue.Empty:
+                return False
+            began = time.monotonic()
+            try:
+                outcome = perform(station, task)
+            except Exception:  # noqa: BLE001 -- an outcome says so, and exits with 1
+                told(_broken_off(task, time.monotonic() - began))
+                return True
+            told(outcome)
 
 
 def lines_of(outcomes: Sequence[Outcome], faults: Sequence[Fault]) -> list[Line]:

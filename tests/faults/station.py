@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 import uuid
+from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -37,9 +38,10 @@ from tests.support.clickhouse import PROJECT, ClickHouseServer
 from tests.support.kafka import ApacheKafka
 
 Kind = Literal["embedded", "apache-kafka"]
+COMPILED: Final = PROJECT / "build" / "compiled"
 BIRTH_SECONDS: Final = 30.0
 TOPICS_DEADLINE_SECONDS: Final = 30.0
-KEPT: Final = 3
+KEPT: Final = 4
 """Logs of which the records and the oracle's tables are kept."""
 
 
@@ -49,8 +51,12 @@ class Plan:
 
     events: int = 200_000
     partitions: int = 4
+    logs: int = 5
+    """How many different logs there are; seeds share them, and differ in what is done when."""
     poll_records: int = 1_000
-    flush_rows: int = 5_000
+    flush_rows: int = 20_000
+    victims_flush_rows: int = 3_000
+    """Of workers that die at a failpoint: the log has to last for all of them."""
     flush_seconds: float = 0.5
     checkpoint_seconds: float = 2.0
     buffer_bytes: int = 16 << 20
@@ -60,12 +66,16 @@ class Plan:
     slow_insert_seconds: float = 10.0
     churn_seconds: float = 600.0
     churn_every_seconds: float = 5.0
+    long_churns: int = 1
+    """Seeds that come and go for so long; the others for a tenth of it."""
     failpoints_a_run: int = 99
     passages: int = 3
     """A worker dies at most at this passage of a failpoint."""
     victims_checkpoint: bool = True
     keeps_group: bool = True
     """A worker that is started again joins the same group, and waits for the dead one's session."""
+    compiled: bool = False
+    """Workers run the packages of `build/compiled`, as they are released."""
     deadline_seconds: float = 7_200.0
 
 
@@ -74,6 +84,7 @@ SHORT: Final = Plan(
     partitions=2,
     poll_records=100,
     flush_rows=150,
+    victims_flush_rows=150,
     flush_seconds=0.3,
     checkpoint_seconds=0.5,
     buffer_bytes=1 << 20,
@@ -97,10 +108,20 @@ class Loaded:
     log: Log
     published: Published
     rules: FoldRules
-    proven: set[str] = field(default_factory=set)
-    """Digests of tables that were found equal to the oracle's."""
     states: dict[tuple[str, int], bytes] = field(default_factory=dict)
     """Final states by source partition, as the first run left them."""
+
+    @property
+    def key(self) -> Any:
+        """Equal for equal records at equal places. Offsets count up from 0 in a log published
+        as a whole, on whatever broker."""
+        ends = tuple(sorted(self.published.ends.items()))
+        return (self.log.seed, self.log.shape, len(self.published.records), ends)
+
+    @property
+    def proven(self) -> set[tuple[bool, str]]:
+        """(some rows were refused, digest) of tables that were found equal to the oracle's."""
+        return _ORACLE.proven(self.key)
 
     @cached_property
     def expected(self) -> Tables:
@@ -116,18 +137,27 @@ class Loaded:
 class _Oracle:
     """What the oracle says of logs, and the logs themselves: stations want the same ones.
 
-    Keeps a few: side by side, runs are over one seed, or over that and the next.
+    Keeps a few: side by side, runs are over one log, or over that and the next.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._tables: dict[Any, Tables] = {}
-        self.log = lru_cache(KEPT)(make_log)
+        self._proven: defaultdict[Any, set[tuple[bool, str]]] = defaultdict(set)
+        self._log = lru_cache(KEPT)(make_log)
+
+    def log(self, seed: int, events: int, shape: Shape, partitions: int) -> Log:
+        """A log; made once if several ask for it at the same time."""
+        with self._lock:
+            return self._log(seed, events, shape, partitions)
+
+    def proven(self, key: Any) -> set[tuple[bool, str]]:
+        """What `Loaded.proven` says, of the log of that key."""
+        return self._proven[key]
 
     def tables(self, loaded: Loaded) -> Tables:
-        """The tables of a log. Offsets count up from 0 wherever it was published as a whole."""
-        log, ends = loaded.log, loaded.published.ends
-        key = (log.seed, log.shape, len(loaded.published.records), tuple(sorted(ends.items())))
+        """The tables of a log."""
+        key = loaded.key
         with self._lock:
             if key not in self._tables:
                 while len(self._tables) >= KEPT:
@@ -148,6 +178,7 @@ class Worker:
         self.status: int | None = None
         self.stopped = False
         self.peak_bytes = 0
+        self.cpu_seconds = 0.0
 
     def send(self, number: int) -> None:
         """Send a signal, unless it has ended."""
@@ -168,13 +199,16 @@ class Worker:
 class Nursery:
     """Starts workers, and learns of their ends; see `tests.faults.nursery`."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, compiled: bool) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self._directory = directory
+        packages = [str(COMPILED)] * compiled + [str(PROJECT)]
         with (directory / "nursery.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.faults.nursery"],
+                # -P: the packages of that path, not those of the directory it is started in.
+                [sys.executable, "-P", "-m", "tests.faults.nursery"],
                 cwd=PROJECT,
+                env=os.environ | {"PYTHONPATH": os.pathsep.join(packages)},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -206,6 +240,7 @@ class Nursery:
             if "status" in said:
                 worker = self._workers.pop(pid)
                 worker.peak_bytes = said["peak_bytes"]
+                worker.cpu_seconds = said["cpu_ms"] / 1000
                 worker.status = said["status"]
             elif "stopped" in said:
                 self._workers[pid].stopped = True
@@ -235,7 +270,7 @@ class Station:
     def __enter__(self) -> Self:
         stack = self._stack
         try:
-            self.nursery = Nursery(self.directory / "workers")
+            self.nursery = Nursery(self.directory / "workers", compiled=self.plan.compiled)
             stack.callback(self.nursery.close)
             self.broker = self._new_broker()
             stack.callback(self._stop_broker)
@@ -318,9 +353,8 @@ class Station:
         """Publish, acknowledged; on a broker that can, without repeating what was tried again."""
         return publish(self.bootstrap, records, idempotent=self.kind == "apache-kafka")
 
-    def remake_topics(self) -> None:
-        """Delete all topics and make them anew: new logs."""
-        ours = (*SOURCE_TOPICS, *DERIVED_TOPICS)
+    def remake_topics(self, ours: Sequence[str] = (*SOURCE_TOPICS, *DERIVED_TOPICS)) -> None:
+        """Delete topics and make them anew: new logs."""
         with admin_client(self.bootstrap, PLAINTEXT, 30.0) as admin:
             there = [topic for topic in ours if topic in admin.list_topics()]
             if there:

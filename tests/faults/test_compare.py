@@ -7,9 +7,13 @@ from dataclasses import dataclass
 import pytest
 
 from schemas.rows import EventRow, Row, TopicLogRow
+from schemas.topics import IDENTITY_LINKS
 from sinks.store import EMBEDDED, Store, open_store
 from streams.fold.partition import PartitionFold
 from streams.fold.rules import FoldRules
+from streams.identity.beginning import LinksBeginning
+from streams.identity.erased import Erased
+from streams.identity.guards import Limits
 from streams.parts import migrate_all
 from tests.faults.compare import (
     Verdict,
@@ -65,8 +69,20 @@ def fill(store: Store, published: Published) -> None:
         fold.apply(records)
         for table, rows in fold.drain().rows.items():
             store.insert(table, rows)
-    topics = sorted({topic for topic, _ in logs})
+    fill_identity(store)
+    topics = sorted({topic for topic, _ in logs} | {IDENTITY_LINKS})
     store.insert(TopicLogRow, [(topic, f"log of {topic}", 1) for topic in topics])
+
+
+def fill_identity(store: Store) -> None:
+    """Resolve the links that are stored."""
+    log = f"log of {IDENTITY_LINKS}"
+    beginning = LinksBeginning(store, Limits(), Erased())
+    resolver = beginning.first(0, 1, log, 1)
+    while messages := resolver.take_messages():
+        resolver.hear(messages)
+    for table, rows in resolver.drain().rows.items():
+        store.insert(table, rows)
 
 
 @pytest.fixture
@@ -141,6 +157,27 @@ WRONGS: dict[str, tuple[Callable[[Store], object], str]] = {
         ),
         "wrong",
     ),
+    "a link is missing": (
+        lambda s: s.command(
+            "DELETE FROM identity_links WHERE evidence = (SELECT min(evidence) FROM identity_links)"
+        ),
+        "wrong",
+    ),
+    "two customers are one": (
+        lambda s: s.command(
+            "INSERT INTO identity_map SELECT * REPLACE ('somebody' AS customer_id,"
+            " version + 1 AS version, 0 AS is_deleted) FROM identity_map LIMIT 1"
+        ),
+        "wrong",
+    ),
+    "an edge that was applied is quarantined": (
+        lambda s: s.command(
+            "INSERT INTO identity_edges SELECT * REPLACE ('quarantined' AS state,"
+            " version + 1 AS version) FROM (SELECT * FROM identity_edges FINAL"
+            " WHERE state = 'applied' LIMIT 1)"
+        ),
+        "wrong",
+    ),
     "a version is a wall clock": (
         lambda s: s.command(
             "INSERT INTO interactions SELECT * REPLACE (toUInt64(1773000000000000000) AS version)"
@@ -172,9 +209,10 @@ def test_whatever_is_wrong_is_seen(stored: Stored, name: str) -> None:
 
 def test_results_of_the_same_story_are_the_same_whatever_log_told_it(stored: Stored) -> None:
     expected = expected_tables(stored.published, RULES)
-    assert verdict_on_results(stored.store, expected).clean
+    ends = stored.published.ends
+    assert verdict_on_results(stored.store, expected, ends).clean
     stored.store.command("DELETE FROM interactions WHERE channel = 'chat'")
-    assert verdict_on_results(stored.store, expected).lost > 0
+    assert verdict_on_results(stored.store, expected, ends).lost > 0
 
 
 def test_refused_events_must_be_dead_letters(stored: Stored) -> None:

@@ -19,6 +19,7 @@ from schemas.topics import CHANNEL_OF, EVENTS_AGENT
 from tests.oracle.agent import AgentLife
 from tests.oracle.contact import Contact, customer_key
 from tests.oracle.facts import fact_of, state_of
+from tests.oracle.identity import Evidence
 from tests.oracle.panes import agent_contact_counts, conversation_counts, queue_counts
 from tests.oracle.stay import Told
 
@@ -68,6 +69,8 @@ class Tables:
     agent_states: dict[Key, dict[str, Any]] = field(default_factory=dict)
     dead_letters: dict[tuple[str, int, int], str] = field(default_factory=dict)
     late_events: dict[tuple[str, int, int], bool] = field(default_factory=dict)
+    evidence: Evidence = field(default_factory=Evidence, compare=False)
+    """What interactions show of identifiers: no table, but what those of customers follow from."""
 
     def add(self, panes: defaultdict[Key, Counts], added: Iterable[tuple[Key, Counts]]) -> None:
         for key, counts in added:
@@ -234,6 +237,8 @@ class _Partition:
         tables.add(tables.conversation_panes, written)
         if not contact.shown:
             return
+        shown = {customer_key(tenant, i): i.partition(":")[0] for i in contact.identifiers}
+        tables.evidence.show(tenant, interaction, shown, contact.started_at)
         row = contact.row(tenant, self._channel)
         row |= {"opened_at": life.opened_at, "source_partition": self._partition}
         tables.interactions[subject] = row

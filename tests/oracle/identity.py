@@ -5,8 +5,10 @@ and not linked later is out, what has too many neighbours is out, the rest joins
 limit forbids it.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import permutations
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,24 @@ class Said:
     what: str
 
 
+@dataclass
+class Evidence:
+    """What interactions show of identifiers that belong together; keys stand for identifiers."""
+
+    links: dict[tuple[str, ...], int] = field(default_factory=dict)
+    """(tenant, key, other key, rule, interaction) -> when; both ways around."""
+    said: defaultdict[str, list[Said]] = field(default_factory=lambda: defaultdict(list))
+    """By tenant, of every life of an interaction."""
+    kinds: dict[str, str] = field(default_factory=dict)
+
+    def show(self, tenant: str, interaction: str, shown: Mapping[str, str], at: int) -> None:
+        """Take in the identifiers (key -> kind) of an interaction that began at `at`."""
+        self.kinds |= shown
+        for one, other in permutations(shown, 2):
+            self.links[tenant, one, other, "interaction", interaction] = at
+            self.said[tenant].append(Said(one, other, at, "seen"))
+
+
 def partition(
     said: Iterable[Said],
     kinds: Mapping[str, str],
@@ -28,11 +48,13 @@ def partition(
     strong: str,
 ) -> tuple[dict[str, str], dict[tuple[str, str], str]]:
     """Every identifier's customer (its smallest identifier), and every edge's state."""
-    statements = list(said)
-    pairs = sorted({tuple(sorted((s.one, s.other))) for s in statements})
+    statements: defaultdict[tuple[str, str], list[Said]] = defaultdict(list)
+    for s in said:
+        statements[min(s.one, s.other), max(s.one, s.other)].append(s)
+    pairs = sorted(statements)
     ages, out = {}, set()
     for pair in pairs:
-        about = [s for s in statements if {s.one, s.other} == set(pair)]
+        about = statements[pair]
         seen = [s.at for s in about if s.what != "unlinked"]
         linked = [s.at for s in about if s.what == "linked"]
         unlinked = [s.at for s in about if s.what == "unlinked"]
