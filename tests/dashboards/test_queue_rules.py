@@ -1,0 +1,497 @@
+"""Each rule on queues fires when it should, and only then, by `promtool test rules`.
+
+Series are written by segments of seconds; every rule that compares with a threshold is held to the
+same laws.
+"""
+
+import json
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.support.prometheus import tool
+
+ROOT = Path(__file__).parents[2]
+RULES = ROOT / "dashboards/prometheus/rules/queues.yml"
+ALERTS: dict[str, dict[str, Any]] = {
+    rule["alert"]: rule
+    for group in yaml.safe_load(RULES.read_text())["groups"]
+    for rule in group["rules"]
+    if "alert" in rule
+}
+STEP = 5
+WHERE = {"tenant": "acme", "queue": "support"}
+Segments = Sequence[tuple[int, float | None]]
+"""(seconds, value), one after the other; None: the series is not there."""
+
+
+def samples(segments: Segments, since_now: bool = False) -> str:
+    """Promtool's notation; with `since_now` the values are how long ago an instant was."""
+    told: list[str] = []
+    for seconds, value in segments:
+        for _ in range(seconds // STEP):
+            if value is None:
+                told.append("_" if told and told[-1] in ("_", "stale") else "stale")
+            else:
+                told.append(f"{len(told) * STEP - value if since_now else value:g}")
+    return " ".join(told)
+
+
+def series(name: str, segments: Segments, since_now: bool = False, **labels: str) -> dict[str, str]:
+    """One series of the queue."""
+    named = ", ".join(f"{key}={json.dumps(value)}" for key, value in (WHERE | labels).items())
+    return {"series": f"switchboard_{name}{{{named}}}", "values": samples(segments, since_now)}
+
+
+def queue(segments: Segments, current: float = 1, is_open: float = 1) -> list[dict[str, str]]:
+    """What is known of the queue itself, wherever `segments` have a value."""
+    there = [(seconds, None if value is None else current) for seconds, value in segments]
+    hours = [(seconds, None if value is None else is_open) for seconds, value in segments]
+    return [series("queue_current", there), series("queue_open", hours)]
+
+
+def seconds_of(value: float) -> str:
+    """Like humanizeDuration, as far as it is needed here."""
+    minutes, seconds = divmod(value, 60)
+    return f"{minutes:g}m {seconds:g}s" if minutes else f"{seconds:g}s"
+
+
+def share_of(value: float) -> str:
+    """Like humanizePercentage."""
+    return f"{value * 100:.4g}%"
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """A rule that compares a KPI with thresholds, and values around a warning's."""
+
+    alert: str
+    kpi: str
+    metric: str
+    labels: Mapping[str, str]
+    after: int
+    better: float
+    closes: float
+    between: float
+    opens: float
+    worse: float
+    summary: Callable[[float], str]
+    description: Callable[[float, float, str], str]
+    since_now: bool = False
+    needs_traffic: bool = False
+
+    def values(self, segments: Segments) -> list[dict[str, str]]:
+        """The KPI's series; and its traffic, where it needs any."""
+        found = [series(self.metric, segments, self.since_now, **self.labels)]
+        if self.needs_traffic:
+            traffic = [(s, None if value is None else 5) for s, value in segments]
+            found.append(series("queue_offered", traffic, window="15m"))
+        return found
+
+    def thresholds(self, segments: Segments, severity: str = "warning") -> list[dict[str, str]]:
+        """Opening and closing, wherever `segments` have a value."""
+        kpi = {"kpi": self.kpi, "severity": severity}
+        return [
+            series(name, [(s, None if value is None else at) for s, value in segments], **kpi)
+            for name, at in (
+                ("queue_threshold", self.opens),
+                ("queue_closing_threshold", self.closes),
+            )
+        ]
+
+    def expected(self, value: float, severity: str = "warning") -> dict[str, Any]:
+        """The alert at a value."""
+        return fired(
+            self.alert,
+            {"kpi": self.kpi, "severity": severity},
+            self.summary(value),
+            self.description(value, self.opens, severity),
+        )
+
+
+def fired(alert: str, labels: Mapping[str, str], summary: str, description: str) -> dict[str, Any]:
+    return {
+        "exp_labels": {**WHERE, "scope": "queue", **labels},
+        "exp_annotations": {
+            "summary": summary,
+            "description": description,
+            "runbook_url": f"docs/runbook.md#{alert.lower()}",
+        },
+    }
+
+
+CROSSINGS = [
+    Crossing(
+        "SwitchboardLongWait", "longest_wait_now_seconds",
+        "queue_oldest_enqueued_timestamp_seconds", {}, 5, 10, 60, 90, 120, 150,
+        lambda v: f"Somebody has waited in support for {seconds_of(v)}",
+        lambda v, t, s: "The contact that waits longest in support (acme) has waited"
+        f" {seconds_of(v)}; the {s} threshold is {seconds_of(t)}.",
+        since_now=True,
+    ),
+    Crossing(
+        "SwitchboardManyWaiting", "waiting", "queue_waiting", {}, 5, 0, 6, 8, 10, 25,
+        lambda v: f"{v:g} contacts wait in support",
+        lambda v, t, s: f"{v:g} contacts wait in support (acme); the {s} threshold is {t:g}.",
+    ),
+    Crossing(
+        "SwitchboardSlowAnswer", "average_speed_of_answer_seconds",
+        "queue_average_speed_of_answer_seconds", {"window": "15m"}, 60, 5, 20, 25, 30, 45,
+        lambda v: f"support answers after {seconds_of(v)}",
+        lambda v, t, s: "The mean wait of contacts offered to support (acme) in the last 15 minutes"
+        f" and answered is {seconds_of(v)}; the {s} threshold is {seconds_of(t)}.",
+        needs_traffic=True,
+    ),
+    Crossing(
+        "SwitchboardAbandonment", "abandonment_ratio", "queue_abandonment_ratio",
+        {"window": "15m"}, 60, 0.01, 0.05, 0.08, 0.1, 0.25,
+        lambda v: f"{share_of(v)} of support hang up",
+        lambda v, t, s: "Of the contacts offered to support (acme) in the last 15 minutes"
+        f" {share_of(v)} hung up while they waited; the {s} threshold is {share_of(t)}.",
+        needs_traffic=True,
+    ),
+    Crossing(
+        "SwitchboardServiceLevelLow", "service_level_ratio", "queue_service_level_ratio",
+        {"window": "15m", "preset": "offered"}, 60, 0.95, 0.8, 0.75, 0.7, 0.5,
+        lambda v: f"The service level of support is {share_of(v)}",
+        lambda v, t, s: "Of the contacts offered to support (acme) in the last 15 minutes"
+        f" {share_of(v)} were answered within the target, by the queue's preset; the {s} threshold"
+        f" is {share_of(t)}.",
+        needs_traffic=True,
+    ),
+    Crossing(
+        "SwitchboardFewAgents", "agents_available", "queue_agents", {"state": "available"}, 30,
+        9, 5, 4, 3, 1,
+        lambda v: f"{v:g} agents are available for support",
+        lambda v, t, s: f"{v:g} agents are available for support (acme);"
+        f" the {s} threshold is {t:g}.",
+    ),
+    Crossing(
+        "SwitchboardForecastBreach", "forecast_breach_probability",
+        "queue_forecast_breach_probability", {"horizon": "15m"}, 120, 0.1, 0.4, 0.5, 0.6, 0.9,
+        lambda _: "support will probably miss its target",
+        lambda v, t, s: "The probability that support (acme) misses its service level in the next"
+        f" 15 minutes is {share_of(v)}; the {s} threshold is {share_of(t)}.",
+    ),
+]  # fmt: skip
+
+
+def check(alert: str, second: int, *expected: dict[str, Any]) -> dict[str, Any]:
+    return {"eval_time": f"{second}s", "alertname": alert, "exp_alerts": list(expected)}
+
+
+def case(
+    name: str, given: Sequence[dict[str, str]], *checks: dict[str, Any], step: str = f"{STEP}s"
+) -> dict[str, Any]:
+    return {
+        "name": name,
+        "interval": step,
+        "input_series": list(given),
+        "alert_rule_test": list(checks),
+    }
+
+
+def promtool(directory: Path, cases: Sequence[dict[str, Any]], every: str = f"{STEP}s") -> None:
+    """Run the cases; every rule is evaluated in all of them."""
+    file = directory / "rules_test.yml"
+    document = {"rule_files": [str(RULES)], "evaluation_interval": every, "tests": list(cases)}
+    file.write_text(yaml.safe_dump(document))
+    done = subprocess.run(
+        [tool("promtool"), "test", "rules", str(file)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("rule", CROSSINGS, ids=lambda rule: rule.alert)
+def test_a_threshold(rule: Crossing, tmp_path: Path) -> None:
+    """Beyond, at, and short of it; with hysteresis, without data, across restarts."""
+    name, wait = rule.alert, rule.after
+    always: Segments = [(900, 1)]
+    known = [*queue(always), *rule.thresholds(always)]
+    worse = rule.values([(900, rule.worse)])
+    late = 60 + wait
+    rises: Segments = [(60, rule.better), (840, rule.worse)]
+    swings: Segments = [
+        (late + 60, rule.worse), (120, rule.between), (120, rule.closes), (300, rule.between),
+    ]  # fmt: skip
+    gone: Segments = [(late + 60, 1), (240, None), (300, 1)]
+    gone_value: Segments = [(late + 60, rule.worse), (240, None), (300, rule.worse)]
+    cases = [
+        case(
+            "beyond it, after `for`",
+            [*known, *rule.values(rises)],
+            check(name, 55),
+            *([check(name, 60 + wait - STEP)] if wait > STEP else []),
+            check(name, 60 + wait, rule.expected(rule.worse)),
+        ),
+        case(
+            "at the threshold exactly",
+            [*known, *rule.values([(900, rule.opens)])],
+            check(name, 240, rule.expected(rule.opens)),
+        ),
+        case("short of it", [*known, *rule.values([(900, rule.between)])], check(name, 240)),
+        case(
+            "critical as well as a warning",
+            [*known, *rule.thresholds(always, "critical"), *worse],
+            check(
+                name, 240, rule.expected(rule.worse, "critical"), rule.expected(rule.worse)
+            ),
+        ),
+        case(
+            "it stays until the closing threshold, and is not opened again short of it",
+            [*known, *rule.values(swings)],
+            check(name, late + 120, rule.expected(rule.between)),
+            check(name, late + 240),
+            check(name, late + 480),
+        ),
+        case("no data is no alert", known, check(name, 240)),
+        case(
+            "no threshold is no alert", [*queue(always), *worse],
+            check(name, 240),
+        ),
+        case(
+            "a queue that was never known is not judged",
+            [*rule.thresholds(always), *worse],
+            check(name, 240),
+        ),
+        case(
+            "a worker that catches up, or replays a past day, is not judged",
+            [*queue(always, current=0), *rule.thresholds(always), *worse],
+            check(name, 240),
+        ),
+        case(
+            "outside business hours nobody is told",
+            [*queue(always, is_open=0), *rule.thresholds(always), *worse],
+            check(name, 240),
+        ),
+        case(
+            "a restart of the worker neither ends it nor begins it again",
+            [*queue(gone), *rule.thresholds(gone), *rule.values(gone_value)],
+            check(name, late + 50, rule.expected(rule.worse)),
+            *(
+                check(name, second, rule.expected(rule.worse))
+                for second in range(late + 60, late + 500, 20)
+            ),
+        ),
+    ]  # fmt: skip
+    if rule.needs_traffic:
+        quiet = series("queue_offered", [(900, 4)], window="15m")
+        alone = series(rule.metric, [(900, rule.worse)], **rule.labels)
+        cases.append(case("too little traffic", [*known, alone, quiet], check(name, 240)))
+    promtool(tmp_path, cases)
+
+
+def test_an_hour_without_a_worker_ends_what_fires(tmp_path: Path) -> None:
+    """It is held until then by a rule that all share."""
+    (rule,) = (one for one in CROSSINGS if one.kpi == "waiting")
+    there: Segments = [(60, 1), (3_900, None)]
+    gone = rule.values([(60, rule.worse), (3_900, None)])
+    promtool(
+        tmp_path,
+        [
+            case(
+                "an hour",
+                [*queue(there), *rule.thresholds(there), *gone],
+                check(rule.alert, 3_600, rule.expected(rule.worse)),
+                check(rule.alert, 3_720),
+            )
+        ],
+    )
+
+
+def agents(state: str, count: float, seconds: int = 600) -> dict[str, str]:
+    return series("queue_agents", [(seconds, count)], state=state)
+
+
+def test_nobody_at_work(tmp_path: Path) -> None:
+    name = "SwitchboardNoAgents"
+    known = queue([(600, 1)])
+    waits = series("queue_waiting", [(600, 2)])
+    states = ("available", "on_contact", "wrapup", "paused", "offline")
+    nobody = [agents(state, 3 if state in ("paused", "offline") else 0) for state in states]
+    alert = fired(
+        name,
+        {"severity": "critical", "kpi": "waiting_without_agents"},
+        "2 contacts wait in support and no agent is at work",
+        "2 contacts wait in support (acme); of its agents none is available, on a contact or in"
+        " wrap-up, where one is the least.",
+    )
+    cases = [
+        case(
+            "contacts wait and nobody works",
+            [*known, waits, *nobody],
+            check(name, 25),
+            check(name, 30, alert),
+        ),
+        case(
+            "nobody waits", [*known, series("queue_waiting", [(600, 0)]), *nobody], check(name, 300)
+        ),
+        case("nobody was ever told to be there", [*known, waits], check(name, 300)),
+        *(
+            case(f"one is {state}", [*known, waits, agents(state, 1)], check(name, 300))
+            for state in ("available", "on_contact", "wrapup")
+        ),
+        case("closed", [*queue([(600, 1)], is_open=0), waits, *nobody], check(name, 300)),
+        case(
+            "a restart",
+            [
+                *queue([(60, 1), (120, None), (120, 1)]),
+                series("queue_waiting", [(60, 2), (120, None), (120, 2)]),
+                *(
+                    series("queue_agents", [(60, 0), (120, None), (120, 0)], state=state)
+                    for state in states
+                ),
+            ],
+            *(check(name, second, alert) for second in range(40, 280, 20)),
+        ),
+    ]
+    promtool(tmp_path, cases)
+
+
+def test_alerts_of_ones_own_are_passed_on(tmp_path: Path) -> None:
+    name = "SwitchboardBreach"
+    given = {"kpi": "crowd", "severity": "critical"}
+    alert = fired(
+        name,
+        given,
+        "support: crowd",
+        "The condition of the configured alert crowd holds in support (acme). Its values are in"
+        " queue.breaches and on the board of live queues.",
+    )
+    held = series(
+        "queue_breaches_open", [(60, 0), (120, 1), (120, None), (60, 1), (60, 0)], **given
+    )
+    known = queue([(180, 1), (120, None), (120, 1)])
+    cases = [
+        case(
+            "held, across a restart, and over",
+            [*known, held],
+            check(name, 55),
+            check(name, 60),
+            *(check(name, second, alert) for second in range(65, 360, 15)),
+            check(name, 365),
+        ),
+        case(
+            "one that has a rule of its own is not told twice",
+            [
+                *queue([(300, 1)]),
+                series("queue_breaches_open", [(300, 1)], kpi="waiting", severity="critical"),
+                series("queue_threshold", [(300, 9)], kpi="waiting", severity="critical"),
+            ],
+            check(name, 200),
+        ),
+    ]
+    promtool(tmp_path, cases)
+
+
+def counted(met: str, missed: str, minutes: int, target: float = 0.8) -> list[dict[str, str]]:
+    """Counters and the target, a sample a minute; `met` and `missed` in promtool's notation."""
+
+    def of(name: str, values: str, **labels: str) -> dict[str, str]:
+        return series(name, [], **labels) | {"values": values}
+
+    return [
+        of("queue_current", f"1x{minutes}"),
+        of("queue_open", f"1x{minutes}"),
+        of("queue_threshold", f"{target}x{minutes}", kpi="service_level_target", severity="target"),
+        of("queue_contacts_total", met, outcome="service_level_met"),
+        of("queue_contacts_total", missed, outcome="service_level_missed"),
+        of("queue_contacts_total", f"0+9x{minutes}", outcome="offered"),
+    ]
+
+
+def burning(share: str, allowed: str) -> dict[str, Any]:
+    return fired(
+        "SwitchboardServiceLevelBurning",
+        {"severity": "critical", "kpi": "service_level_burning"},
+        "support misses its service level by far",
+        f"Of the contacts of support (acme) {share} were not answered within the target, over an"
+        " hour and the last 5 minutes, or over 6 hours and the last 30 minutes; the target allows"
+        f" {allowed}.",
+    )
+
+
+def test_service_level_burns(tmp_path: Path) -> None:
+    name = "SwitchboardServiceLevelBurning"
+    hour = 60 * 60
+
+    def minutely(name_: str, given: Sequence[dict[str, str]], *checks: Any) -> dict[str, Any]:
+        return case(name_, given, *checks, step="1m")
+
+    cases = [
+        minutely(
+            "60 % missed over an hour, which is the threshold exactly",
+            counted("0+2x120", "0+3x120", 120),
+            check(name, 2 * hour, burning("60%", "20%")),
+        ),
+        minutely(
+            "39 % missed is short of both windows' thresholds",
+            counted("0+61x420", "0+39x420", 420),
+            check(name, 7 * hour),
+        ),
+        minutely(
+            "40 % missed is worth it only over six hours",
+            counted("0+3x420", "0+2x420", 420),
+            check(name, 7 * hour, burning("40%", "20%")),
+        ),
+        minutely(
+            "of a target of 99 %, 14.4 times the budget is 14.4 %",
+            counted("0+85x120", "0+15x120", 120, target=0.99),
+            check(name, 2 * hour, burning("15%", "1%")),
+        ),
+        minutely(
+            "an hour that was bad, and is over",
+            counted("0x60 0+10x60", "0+3x60 180x60", 120),
+            check(name, hour + 900),
+        ),
+        minutely("too little traffic", counted("0x120", "0+0.2x120", 120), check(name, 2 * hour)),
+        minutely(
+            "counters that begin anew are no misses",
+            counted("100000x60 0x60", "90000x60 0x60", 120),
+            *(check(name, 60 * minute) for minute in (61, 65, 90, 110)),
+        ),
+        minutely(
+            "a contact that a late event takes back is no reset",
+            counted("50000+9x120", "50000x60 49999x60", 120),
+            *(check(name, 60 * minute) for minute in (61, 65, 90)),
+        ),
+        minutely("no data", counted("_x120", "_x120", 120), check(name, 2 * hour)),
+    ]
+    promtool(tmp_path, cases, every="1m")
+
+
+def test_service_level_missed_for_days(tmp_path: Path) -> None:
+    name = "SwitchboardServiceLevelMissed"
+    days = 3 * 144 + 12  # in steps of ten minutes
+    alert = fired(
+        name,
+        {"severity": "info", "kpi": "service_level_missed"},
+        "support has missed its service level for three days",
+        "Of the contacts of support (acme) 25% were not answered within the target, over three"
+        " days; the target allows 20%.",
+    )
+
+    def over(what: str, met: str, missed: str, *expected: dict[str, Any]) -> dict[str, Any]:
+        given = counted(f"{met}x{days}", f"{missed}x{days}", days)
+        return case(what, given, check(name, days * 600, *expected), step="10m")
+
+    cases = [
+        over("a quarter missed", "0+3", "0+1", alert),
+        over("one in five is what the target allows", "0+4", "0+1"),
+        over("too little traffic", "0+0.03", "0+0.1"),
+        over("no data", "_", "_"),
+    ]
+    promtool(tmp_path, cases, every="10m")
+
+
+def test_every_rule_is_held_to_something() -> None:
+    alone = {
+        "SwitchboardNoAgents", "SwitchboardBreach", "SwitchboardServiceLevelBurning",
+        "SwitchboardServiceLevelMissed",
+    }  # fmt: skip
+    assert {rule.alert for rule in CROSSINGS} | alone == set(ALERTS)
