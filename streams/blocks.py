@@ -47,7 +47,10 @@ class Block:
 
 def parts_of(records: Sequence[Any], limit: int) -> Iterator[tuple[Sequence[Any], int]]:
     """Records in parts of about `limit` bytes, each with its size: compressed, all fit a fetch."""
-    sizes = [len(r.value or b"") + len(r.key or b"") + _of_headers(r.headers) for r in records]
+    sizes = [
+        len(r.value or b"") + len(r.key or b"") + (_of_headers(r.headers) if r.headers else 0)
+        for r in records
+    ]
     begin = size = 0
     for end, of_record in enumerate(sizes, 1):
         size += of_record
@@ -59,4 +62,4 @@ def parts_of(records: Sequence[Any], limit: int) -> Iterator[tuple[Sequence[Any]
 
 
 def _of_headers(headers: Sequence[tuple[str, bytes]]) -> int:
-    return sum(len(name) + len(value) for name, value in headers) if headers else 0
+    return sum(len(name) + len(value) for name, value in headers)

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from operator import itemgetter
 from typing import Any, Final
 
 from faust.types import TP
@@ -18,8 +19,8 @@ OTHER: Final = "other"
 SAMPLES: Final = 200
 """Events of a block whose lag is observed."""
 
-_SOURCE: Final = EventRow.columns().index("source")
 _OCCURRED: Final = EventRow.columns().index("occurred_at")
+_SOURCE_AND_TIME: Final = itemgetter(EventRow.columns().index("source"), _OCCURRED)
 _TOPIC: Final = EventRow.columns().index("topic")
 
 
@@ -98,15 +99,16 @@ class Progress:
             self._metrics.event_lag.labels(row[_TOPIC]).observe(now - row[_OCCURRED] / 1000)
         latest = self._latest
         moved = set()
-        for row in events:
-            source, at = row[_SOURCE], row[_OCCURRED]
-            if at > latest.get(source, -1):
-                if source not in latest and len(latest) >= MAX_SOURCES:
-                    source = OTHER
-                    if at <= latest.get(OTHER, -1):
-                        continue
-                latest[source] = at
-                moved.add(source)
+        greatest: dict[str, int] = {}
+        for source, at in map(_SOURCE_AND_TIME, events):
+            if at > greatest.get(source, -1):
+                greatest[source] = at
+        for source, at in greatest.items():
+            known = source in latest or len(latest) < MAX_SOURCES
+            label = source if known else OTHER
+            if at > latest.get(label, -1):
+                latest[label] = at
+                moved.add(label)
         for source in moved:
             self._metrics.feed_last_event.labels(source).set(latest[source] / 1000)
 

@@ -17,12 +17,13 @@ method of `ConsumerThread` and each one that says so runs on the thread.
 
 import asyncio
 import logging
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import faust
+from aiokafka.consumer.fetcher import FetchResult
 from aiokafka.errors import IllegalStateError, KafkaError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as driver
@@ -36,7 +37,7 @@ COMMIT_TIMEOUT_SECONDS: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Consecutive records of one partition, as aiokafka gives them; never empty.
+    """Consecutive records of one partition, as aiokafka parsed them; never empty.
 
     `begins` is the offset from which the broker was asked, or the one after the chunk before: what
     is missing between it and the first record, or between two records, is not in the log. Only a
@@ -97,6 +98,31 @@ class _ReadOffsets(defaultdict[TP, int | None]):
             super().__setitem__(tp, offset)
 
 
+class _Fetched(OrderedDict[TopicPartition, Any]):
+    """What aiokafka has fetched and not handed over, by partition.
+
+    Records of source topics are handed over as its parser made them: putting each into an object of
+    its own, with topic, partition and sizes, costs more than reading it.
+    """
+
+    def __init__(
+        self, sources: Callable[[], frozenset[str]], before: Mapping[TopicPartition, Any]
+    ) -> None:
+        super().__init__()
+        self._sources = sources
+        for tp, fetched in before.items():
+            self[tp] = fetched
+
+    def __setitem__(self, tp: TopicPartition, fetched: Any) -> None:
+        if isinstance(fetched, FetchResult) and tp.topic in self._sources():
+            fetched._partition_records._consumer_record = _as_parsed
+        super().__setitem__(tp, fetched)
+
+
+def _as_parsed(_: TopicPartition, record: Any) -> Any:
+    return record
+
+
 class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
     """The thread on which aiokafka's consumer lives; makes the chunks."""
 
@@ -124,6 +150,9 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         timeout: float | None = None,
         max_records: int | None = None,
     ) -> dict[TP, Any]:
+        fetcher = consumer._fetcher
+        if not isinstance(fetcher._records, _Fetched):
+            fetcher._records = _Fetched(lambda: self.transport.source_topics, fetcher._records)
         fetched = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
         # No await from here on: a seek in between would be taken for one before the fetch.
         sources = self.transport.source_topics

@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
 from aiokafka.errors import IllegalStateError
-from aiokafka.structs import ConsumerRecord
+from aiokafka.record.default_records import DefaultRecord, DefaultRecordBatchBuilder
+from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.structs import ConsumerRecord, TopicPartition
 from faust.types import TP
 
 from schemas.settings import load_settings
@@ -236,6 +239,7 @@ class FakeFetcher:
         self._closed = False
         self._subscriptions = self
         self._fetcher = self
+        self._records: dict[TP, Any] = {}
         self.next: dict[TP, list[ConsumerRecord]] = {}
 
     def fetch_context(self) -> Any:
@@ -251,6 +255,38 @@ class FakeFetcher:
 
     async def position(self, _: TP) -> int:
         return 0
+
+
+@pytest.mark.parametrize(("place", "kind"), [(CALL_0, DefaultRecord), (CHANGELOG, ConsumerRecord)])
+@pytest.mark.parametrize("fetched_before", [True, False])
+def test_records_of_source_topics_are_as_they_were_parsed(
+    tmp_path: Path, place: TP, kind: type[Any], fetched_before: bool
+) -> None:
+    batch = DefaultRecordBatchBuilder(2, 0, False, -1, -1, 0, 1_000_000)
+    batch.append(0, 1_000, b"k", b"v", [("h", b"w")])
+    records = MemoryRecords(bytes(batch.build()))
+    result = FetchResult(
+        TopicPartition(*place),
+        assignment=None,
+        partition_records=PartitionRecords(place, records, [], 0, None, None, True, 1),
+        backoff=0,
+    )
+
+    async def test() -> None:
+        setup = Setup(tmp_path, {CALL_0})
+        setup.consumer.flow_active = True
+        thread, fetcher = ConsumerThread(setup.consumer), FakeFetcher()
+        if fetched_before:
+            fetcher._records[place] = result
+        await thread._fetch_records(fetcher, {place})
+        fetcher._records[place] = result
+        (found,) = result._partition_records
+        assert isinstance(found, kind)
+        assert (found.offset, found.timestamp, found.timestamp_type) == (0, 1_000, 0)
+        assert (found.key, found.value, list(found.headers)) == (b"k", b"v", [("h", b"w")])
+        thread.thread_loop.close()
+
+    run(test)
 
 
 def test_chunks_say_from_where_they_were_read_and_after_which_seek(tmp_path: Path) -> None:
