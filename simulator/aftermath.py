@@ -111,7 +111,8 @@ def help_themselves(centre: Centre, person: Person, after_ms: int = 0) -> Proces
 def use_selfservice(centre: Centre, person: Person, surface: str, outcome: Outcome) -> None:
     """One use of self-service, written down and told."""
     dice = centre.dice_of("selfservice")
-    used = SelfService(person.number, centre.env.now, surface, outcome)
+    shown = person.identifiers[3] if surface == "portal" else person.identifiers[1]
+    used = SelfService(person.number, centre.env.now, surface, outcome, shown=shown)
     if surface in ("knowledge_base", "faq", "video"):
         used.article = f"article-{dice.between(1, 120)}"
     centre.truth.selfservice.append(used)
@@ -120,8 +121,7 @@ def use_selfservice(centre: Centre, person: Person, surface: str, outcome: Outco
         outcome=outcome,
         article=used.article,
     )
-    number = person.identifiers[3] if surface == "portal" else person.identifiers[1]
-    centre.tell(EVENTS_CUSTOMER, "selfservice.used", subject_of(number), told)
+    centre.tell(EVENTS_CUSTOMER, "selfservice.used", subject_of(shown), told)
 
 
 def identify(centre: Centre, person: Person) -> Process:

@@ -24,8 +24,9 @@ def _message(centre: Centre, campaign: CampaignModel, person: Person) -> Process
     dice, env = centre.dice_of("campaigns"), centre.env
     medium = cast("Literal['email', 'sms']", campaign.medium)
     told = CampaignMessage(medium=medium, campaign=campaign.name)
-    subject = subject_of(person.identifiers[1 if medium == "email" else 0])
-    mailing = Mailing(campaign.name, medium, person.number, env.now)
+    shown = person.identifiers[1 if medium == "email" else 0]
+    subject = subject_of(shown)
+    mailing = Mailing(campaign.name, medium, person.number, env.now, shown=shown)
     centre.truth.mailings.append(mailing)
     centre.tell(EVENTS_CUSTOMER, "campaign.message_sent", subject, told)
     yield env.timeout(dice.within(0.5, 60))

@@ -25,6 +25,12 @@ def known(truth: Truth) -> Who:
 
     What was undone binds nothing.
     """
+    root = known_by(truth)
+    return lambda contact: root(contact.identifiers[0]) if contact.identifiers else None
+
+
+def known_by(truth: Truth) -> Callable[[Hashable], Hashable]:
+    """From an identifier to its customer, as far as anybody can know."""
     parents: dict[Hashable, Hashable] = {}
 
     def root(identifier: Hashable) -> Hashable:
@@ -39,7 +45,7 @@ def known(truth: Truth) -> Who:
     for contact in truth.contacts:
         for other in contact.identifiers[1:]:
             parents[root(other)] = root(contact.identifiers[0])
-    return lambda contact: root(contact.identifiers[0]) if contact.identifiers else None
+    return root
 
 
 def caller_figures(truth: Truth, who: Who = person) -> dict[Place, Figures]:

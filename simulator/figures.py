@@ -153,6 +153,10 @@ def _handling(visits: list[Visit], ended: list[Visit]) -> Figures:
         **kinds,
         "transferred": transferred,
         "transfer_ratio": ratio(transferred, handled),
+        **{
+            f"transfer_{kind}_ratio": ratio(kinds[f"transferred_{kind}"], handled)
+            for kind in ("blind", "consult", "recall")
+        },
         "missed_rings": missed,
         "missed_rings_per_offered": ratio(missed, len(visits)),
     }
@@ -225,6 +229,9 @@ def _of_agent(
             None if talk and not busy else ratio(busy, busy + states["available"])
         ),
         "agent_utilisation_ratio": ratio(handle, busy + states["available"] + states["paused"]),
+        "agent_contacts_per_staffed_hour": ratio(
+            len(over) * 3_600_000, busy + states["available"] + states["paused"]
+        ),
     }
 
 

@@ -8,21 +8,22 @@ means and ratios floats, None where there is nothing to divide by.
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from itertools import pairwise
+from operator import attrgetter
 
 from simulator.clock import DAY_MS
 from simulator.customers import Who, person
 from simulator.figures import Figures, mean_seconds, ratio
-from simulator.truth import Contact, Mailing, Person, SelfService, Staff
+from simulator.truth import Contact, Leg, Mailing, Person, SelfService, Staff
 
 Came = Callable[[Hashable, int, int], bool]
 """Whether a customer contacted the centre after the one instant and until the other."""
 
 
 def inbound_contacts(contacts: Iterable[Contact], who: Who = person) -> Came:
-    """What tells whether a customer came (again) within a time."""
+    """What tells whether a customer came (again) within a time; nobody (None) never does."""
     starts: dict[Hashable, list[int]] = defaultdict(list)
     for contact in contacts:
-        if contact.direction == "inbound":
+        if contact.direction == "inbound" and who(contact) is not None:
             starts[who(contact)].append(contact.started_at)
     return lambda customer, after, until: any(after < at <= until for at in starts[customer])
 
@@ -67,15 +68,16 @@ def callback_figures(contacts: Sequence[Contact]) -> Figures:
     }
 
 
-def rating_figures(contacts: Sequence[Contact]) -> Figures:
+def rating_figures(contacts: Sequence[Contact], who: Who = person) -> Figures:
     """CSAT (4 and 5 of 5), NPS (a customer's last answer) and CES (mean of 1 to 7)."""
     rated = [(c, rating) for c in contacts for rating in c.ratings]
     csat = [rating.score for _, rating in rated if rating.kind == "csat"]
     ces = [rating.score for _, rating in rated if rating.kind == "ces"]
-    last: dict[int, int] = {}
+    last: dict[Hashable, int] = {}
     for contact, rating in sorted(rated, key=lambda pair: pair[1].at):
         if rating.kind == "nps":
-            last[contact.customer] = rating.score
+            customer = who(contact)
+            last[contact.interaction if customer is None else customer] = rating.score
     promoters = sum(score >= 9 for score in last.values())
     detractors = sum(score <= 6 for score in last.values())
     answered = sum(contact.answered for contact in contacts)
@@ -152,12 +154,19 @@ def backlog(contacts: Sequence[Contact], at: int) -> list[int]:
 
 
 def quality_figures(contacts: Sequence[Contact]) -> Figures:
-    """Voice quality over legs, as it was measured."""
-    measured = [leg.mos for c in contacts for leg in c.legs if leg.mos is not None]
+    """Voice quality as it was measured: a leg is one agent of a contact and one codec."""
+    legs: dict[tuple[str, str, str], list[Leg]] = defaultdict(list)
+    for contact in contacts:
+        for leg in contact.legs:
+            if leg.mos is not None:
+                legs[contact.interaction, leg.agent, leg.codec].append(leg)
+    scores = [[leg.mos or 0 for leg in of_leg] for of_leg in legs.values()]
+    factors = [[leg.r_factor or 0 for leg in of_leg] for of_leg in legs.values()]
     return {
-        "quality_legs": len(measured),
-        "mos_mean": ratio(sum(measured), len(measured)),
-        "mos_min": min(measured, default=None),
+        "quality_legs": len(scores),
+        "mos_mean": ratio(sum(sum(s) / len(s) for s in scores), len(scores)),
+        "mos_min": min(map(min, scores), default=None),
+        "r_factor_mean": ratio(sum(sum(r) / len(r) for r in factors), len(factors)),
     }
 
 
@@ -213,10 +222,14 @@ def slot_occupancy(staff: Sequence[Staff]) -> Figures:
     return {"slot_occupancy_ratio": ratio(used, offered)}
 
 
-def selfservice_figures(used: Sequence[SelfService], came: Came) -> Figures:
+def selfservice_figures(
+    used: Sequence[SelfService],
+    came: Came,
+    whose: Callable[[SelfService], Hashable] = attrgetter("customer"),
+) -> Figures:
     """Self-service: solved, and deflected, which is used without a contact within 24 hours."""
     solved = sum(one.outcome == "solved" for one in used)
-    deflected = sum(not came(one.customer, one.at, one.at + DAY_MS) for one in used)
+    deflected = sum(not came(whose(one), one.at, one.at + DAY_MS) for one in used)
     return {
         "selfservice_used": len(used),
         "selfservice_solved": solved,
@@ -226,13 +239,26 @@ def selfservice_figures(used: Sequence[SelfService], came: Came) -> Figures:
     }
 
 
-def campaign_figures(mailings: Sequence[Mailing], contacts: Sequence[Contact]) -> Figures:
-    """A campaign's messages, and the contacts that they really caused."""
+def campaign_figures(
+    mailings: Sequence[Mailing],
+    contacts: Sequence[Contact],
+    who: Who = person,
+    whose: Callable[[Mailing], Hashable] = attrgetter("customer"),
+) -> Figures:
+    """Messages of campaigns, the contacts within 24 hours after one, and those it really caused."""
     sent = len(mailings)
     names = {one.campaign for one in mailings}
     delivered = sum(one.delivered_at is not None for one in mailings)
     opened = sum(one.opened_at is not None for one in mailings)
     clicked = sum(one.clicked_at is not None for one in mailings)
+    written: dict[Hashable, list[int]] = defaultdict(list)
+    for one in mailings:
+        written[whose(one)].append(one.sent_at)
+    after = sum(
+        any(sent_at < c.started_at <= sent_at + DAY_MS for sent_at in written[who(c)])
+        for c in contacts
+        if c.direction == "inbound" and who(c) is not None
+    )
     return {
         "campaign_sent": sent,
         "campaign_failed": sum(one.failed_at is not None for one in mailings),
@@ -242,7 +268,8 @@ def campaign_figures(mailings: Sequence[Mailing], contacts: Sequence[Contact]) -
         "campaign_delivered_ratio": ratio(delivered, sent),
         "campaign_opened_ratio": ratio(opened, sent),
         "campaign_clicked_ratio": ratio(clicked, sent),
-        "campaign_contacts": sum(contact.cause in names for contact in contacts),
+        "campaign_contacts": after,
+        "campaign_contacts_caused": sum(contact.cause in names for contact in contacts),
     }
 
 

@@ -196,18 +196,19 @@ class Staff:
 
 @dataclass(slots=True, eq=False)
 class SelfService:
-    """A customer helped themselves, or tried to."""
+    """A customer helped themselves, or tried to; `shown` is the identifier that was told."""
 
     customer: int
     at: int
     surface: str
     outcome: Literal["solved", "escalated", "left"]
     article: str = ""
+    shown: tuple[str, str, str] = ("", "", "")
 
 
 @dataclass(slots=True, eq=False)
 class Mailing:
-    """A campaign's message to one customer, with what became of it."""
+    """A campaign's message to one customer, with what became of it; `shown` as in self-service."""
 
     campaign: str
     medium: Literal["email", "sms"]
@@ -217,6 +218,7 @@ class Mailing:
     failed_at: int | None = None
     opened_at: int | None = None
     clicked_at: int | None = None
+    shown: tuple[str, str, str] = ("", "", "")
 
 
 @dataclass(slots=True)

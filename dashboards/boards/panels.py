@@ -1,7 +1,7 @@
 """The shapes of panels, alike on every board; those of KPIs speak the catalogue's words. Pure."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, get_args
 
 from grafana_foundation_sdk.builders import bargauge, common, stat, table, timeseries
 from grafana_foundation_sdk.builders.dashboard import ThresholdsConfig
@@ -32,10 +32,7 @@ RATIO: Final = "percentunit"
 SECONDS: Final = "s"
 TIME: Final = "dateTimeAsIso"
 UNITS: Final[dict[Unit, str]] = {
-    "contacts": COUNT,
-    "customers": COUNT,
-    "rings": COUNT,
-    "rings per contact": COUNT,
+    **dict.fromkeys(get_args(Unit), COUNT),
     "ratio": RATIO,
     "seconds": SECONDS,
 }

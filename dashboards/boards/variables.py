@@ -11,7 +11,7 @@ from grafana_foundation_sdk.builders.dashboard import (
 from grafana_foundation_sdk.models.dashboard import VariableOption, VariableRefresh, VariableSort
 
 from dashboards.boards.queries import METRICS, STORE
-from sinks.kpis.service_level import PRESETS
+from sinks.kpis.definitions.service_level import PRESETS
 
 ALL: Final = VariableOption(text="All", value="$__all")
 OWN_PRESET: Final = "own"

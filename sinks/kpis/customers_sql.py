@@ -12,35 +12,26 @@ are of one topic, the unknown). A repeat counts whether or not it was answered.
 from typing import Final
 
 from sinks.kpis.buckets import ALIGNED
-from sinks.kpis.definition import Grain
+from sinks.kpis.definition import PANE_DIMENSIONS, Grain
 from sinks.kpis.rows_sql import (
-    DIMENSIONS,
     LATEST_EVENT_AT,
     interval_columns,
-    select_kpis,
     split_dimensions,
     visits,
+    with_customer,
 )
+from sinks.kpis.selecting import select_kpis
 
 WINDOW_DAYS: Final = (1, 7, 30)
 """The windows that `fcr_windows` shows."""
 
-_KEYS: Final = ", ".join(("tenant", *DIMENSIONS, "bucket"))
+_KEYS: Final = ", ".join(("tenant", *PANE_DIMENSIONS, "bucket"))
 
 
 def customers() -> str:
     """From keys to customers: rows only for keys that are not their own."""
     return """
 SELECT tenant, customer_key, customer_id FROM identity_map FINAL WHERE NOT is_deleted"""
-
-
-def _with_customer(rows: str) -> str:
-    """A SELECT of `rows` (which have tenant and a customer_key) and `customer_id`."""
-    return f"""
-SELECT k.*, if(m.customer_id != '', m.customer_id, k.customer_key) AS customer_id
-FROM ({rows}) AS k
-LEFT JOIN (SELECT * FROM customers) AS m
-  ON m.tenant = k.tenant AND m.customer_key = k.customer_key"""
 
 
 def callers() -> str:
@@ -64,7 +55,7 @@ FROM
       (
         SELECT v.tenant AS tenant, {split_dimensions("v")},
           v.entered_at AS at, v.customer_id AS customer_id, v.interaction_id AS interaction_id
-        FROM ({_with_customer(inbound)}) AS v
+        FROM ({with_customer(inbound)}) AS v
       )
       WHERE {ALIGNED.kept("at")}
     )
@@ -104,7 +95,7 @@ def inbound_contacts() -> str:
     return f"""
 SELECT *,
   {windows}
-FROM ({_with_customer(contacts)})"""
+FROM ({with_customer(contacts)})"""
 
 
 def first_contacts() -> str:

@@ -1,15 +1,59 @@
 """What a KPI is, and the few shapes that nearly all formulas have. Pure.
 
-An expression is ClickHouse SQL over the count columns of its grain: see `counts.py` for queues,
-`customers.py` and `agents.py` for the others. The same text is evaluated over panes and over
-interactions.
+An expression is ClickHouse SQL over the counts of what the KPI is counted over: of queues those of
+`counts.py`, of agents and customers those that their definitions name, of a `Family` those that its
+KPIs define themselves (`Tally`).
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import Literal
+from typing import Final, Literal, NamedTuple
 
-Unit = Literal["contacts", "customers", "rings", "rings per contact", "ratio", "seconds"]
+Unit = Literal[
+    "contacts",
+    "customers",
+    "legs",
+    "messages",
+    "points",
+    "ratings",
+    "ratio",
+    "rings",
+    "rings per contact",
+    "contacts per hour",
+    "seconds",
+    "uses",
+]
+
+PANE_DIMENSIONS: Final = ("queue", "channel", "direction")
+"""By what KPIs of queues can be split where they are read from panes."""
+DIMENSIONS: Final = (
+    *PANE_DIMENSIONS,
+    "purpose",
+    "language",
+    "skill",
+    "site",
+    "agent",
+    "topic",
+    "menu",
+    "surface",
+    "campaign",
+    "medium",
+    "codec",
+    "hour",
+)
+"""All by which anything can be split, beside tenant and time; `hour` is the hour of the day."""
+CONTACT_DIMENSIONS: Final = (
+    *PANE_DIMENSIONS,
+    "purpose",
+    "language",
+    "site",
+    "agent",
+    "topic",
+    "hour",
+)
+"""By what whatever belongs to a contact can be split."""
+VISIT_DIMENSIONS: Final = (*CONTACT_DIMENSIONS, "skill")
 
 
 class Grain(Enum):
@@ -20,6 +64,53 @@ class Grain(Enum):
     FIRST_CONTACT = "fcr"
     AGENT = "agent_interval"
 
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """By what it can be split."""
+        match self:
+            case Grain.AGENT:
+                return ("agent",)
+            case Grain.QUEUE:
+                return VISIT_DIMENSIONS
+            case _:
+                return PANE_DIMENSIONS
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Rows that KPIs are counted over: one a survey, a menu, a message of a campaign, …
+
+    `rows` is a SELECT that gives `tenant`, `at` (the instant at which the row counts), a column for
+    each of `dimensions` but `hour`, and what its KPIs count; `interaction_id` where it has a
+    contact. The view is called `kpi_` and the name.
+    """
+
+    name: str
+    dimensions: tuple[str, ...]
+    rows: str
+
+    @property
+    def view(self) -> str:
+        """The name of its view."""
+        return f"kpi_{self.name}"
+
+
+class Tally(NamedTuple):
+    """What one row adds to a count: SQL over the row, and how rows add up."""
+
+    of_row: str
+    total: Literal["sum", "min", "max", "any", "groupArray"] = "sum"
+
+
+class Section(NamedTuple):
+    """A heading under which KPIs are shown, and its place among them."""
+
+    place: int
+    title: str
+
+
+OTHERS: Final = Section(99, "Others")
+
 
 @dataclass(frozen=True, slots=True)
 class Kpi:
@@ -28,7 +119,8 @@ class Kpi:
     `id` is its public name: JSON key, with the unit in it where there is one; a dot nests, as in
     `service_level_ratio.offered`. `expression` yields NULL where there is nothing to divide by.
     `events` are the event types without which it cannot be known. `pitfalls` says what the number
-    is mistaken for, and which variants exist. `source` says whose definition it is.
+    is mistaken for, and which variants exist. `source` says whose definition it is. `counts` are
+    those of its family's rows that it needs, by the names that the expression uses.
     """
 
     id: str
@@ -39,7 +131,8 @@ class Kpi:
     events: tuple[str, ...]
     pitfalls: str
     source: str
-    grain: Grain = Grain.QUEUE
+    grain: Grain | Family = Grain.QUEUE
+    counts: Mapping[str, Tally] = field(default_factory=dict)
 
     @property
     def column(self) -> str:
@@ -55,3 +148,8 @@ def ratio(part: str, whole: str) -> str:
 def mean_seconds(sum_ms: str, count: str) -> str:
     """The mean in seconds of durations summed in milliseconds; NULL where there were none."""
     return f"({sum_ms}) / nullIf({count}, 0) / 1000"
+
+
+def tallies(**of_row: str) -> dict[str, Tally]:
+    """Counts that are sums, by their names."""
+    return {name: Tally(sql) for name, sql in of_row.items()}

@@ -1,7 +1,7 @@
 """KPIs as values: reads the views, says which source was read. Touches the store it is given."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, Literal, Protocol
@@ -10,13 +10,22 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from schemas.rows import AGENT_PANE_SECONDS
 from sinks.kpis.buckets import DAY_SECONDS, WHOLE_SECONDS
 from sinks.kpis.catalogue import explain, of_grain
-from sinks.kpis.definition import Grain
-from sinks.kpis.rows_sql import DIMENSIONS
+from sinks.kpis.definition import DIMENSIONS, PANE_DIMENSIONS, Family, Grain
 from sinks.kpis.views import PANE_SECONDS, call
 
-__all__ = ["KpiQueryError", "KpiResult", "agent_table", "explain", "interval_of", "kpi_table"]
+__all__ = [
+    "KpiQueryError",
+    "KpiResult",
+    "agent_table",
+    "explain",
+    "interval_of",
+    "kpi_table",
+    "merged",
+]
 
 Cohort = Literal["offered", "ended"]
+Source = Literal["panes", "interactions", "events"]
+"""What was read; `events` where no contact of a queue is in it."""
 Value = int | float | None
 
 EVER_FROM: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -68,7 +77,7 @@ class KpiResult:
     interval_start: datetime | None
     interval_end: datetime | None
     final: bool
-    source: Literal["panes", "interactions"]
+    source: Source
     target_seconds: float | None
     short_abandon_seconds: float | None
     values: dict[str, Value]
@@ -128,6 +137,8 @@ def kpi_table(
     split: Sequence[str] = ("queue",),
     repeat_seconds: int = REPEAT_SECONDS,
     same_topic: bool = False,
+    families: Sequence[Family] = (),
+    only: Mapping[str, str] | None = None,
 ) -> list[KpiResult]:
     """KPIs of a tenant's queues by interval, ordered by dimensions, then time.
 
@@ -136,20 +147,31 @@ def kpi_table(
     panes are read, for each queue's own thresholds. `timezone_of` gives a queue's IANA timezone
     (default: its settings, else UTC). Callers and first contacts are always by `offered`; a contact
     repeats an earlier one within `repeat_seconds`, with `same_topic` only one of the same topic.
+
+    `families` are added as far as they can be split so; of a family that is split by queue only
+    what met a queue. `only` restricts dimensions of the split to one value each.
     Raises `KpiQueryError` for a bad question, `sinks.errors.StoreError` from the store.
     """
     parameters = _time_parameters(from_, to, interval)
     unknown = set(split) - set(DIMENSIONS)
     if unknown:
-        raise KpiQueryError(f"cannot split by {', '.join(sorted(unknown))}; by {DIMENSIONS} only")
+        raise KpiQueryError(
+            f"cannot split by {', '.join(sorted(unknown))}; by {', '.join(DIMENSIONS)} only"
+        )
+    only = {**(only or {}), **({} if queue is None else {"queue": queue})}
+    if apart := only.keys() - set(split):
+        raise KpiQueryError(f"one {min(apart)} was asked for: split by {min(apart)}")
     for name, seconds in (("target", target), ("short", short)):
         if seconds is not None and not 0 <= seconds <= DAY_SECONDS:
             raise KpiQueryError(f"{name} {seconds:g}: use seconds between 0 and {DAY_SECONDS}")
     if cohort not in ("offered", "ended"):
         raise KpiQueryError(f"cohort {cohort!r}: use offered or ended")
-    if queue is not None and "queue" not in split:
-        raise KpiQueryError("one queue was asked for: split by queue")
-    exact = target is not None or short is not None or not _on_panes(from_, to)
+    exact = (
+        target is not None
+        or short is not None
+        or not _on_panes(from_, to)
+        or not set(split) <= set(PANE_DIMENSIONS)
+    )
     view = call(
         "kpi_exact" if exact else "kpi_interval",
         (*_TIME, _COHORT, _SPLIT, *(_THRESHOLDS if exact else ())),
@@ -165,29 +187,32 @@ def kpi_table(
     }
     results = []
     zones = _zones(store, tenant, queue, timezone_of or _timezones(store, tenant), split)
+    source: Source = "interactions" if exact else "panes"
+    grains: tuple[Grain | Family, ...] = (Grain.QUEUE, *_CUSTOMERS, *families)
     for zone, queues in zones.items():
         asked = {**parameters, "timezone": zone, "queues": queues}
-        about_customers = _customers(store, asked)
-        for row in _rows(store, view, asked):
-            values = _values(row, Grain.QUEUE)
-            for grain, found in about_customers.items():
-                values |= _values(found.get(_key(row), {}), grain)
-            bounds = _bounds(row, from_, to, interval)
+        found = _found(store, view, asked, split, families, only)
+        for rows in found.values():
+            first = next(iter(rows.values()))
+            start, end = _bounds(first, from_, to, interval)
+            values: dict[str, Value] = {}
+            for grain in grains:
+                if set(split) <= set(grain.dimensions):
+                    values |= _values(rows.get(grain, {}), grain)
             results.append(
                 KpiResult(
                     tenant=tenant,
-                    dimensions={name: row[name] for name in DIMENSIONS if name in split},
-                    interval_start=bounds[0],
-                    interval_end=bounds[1],
-                    final=bool(row["final"]),
-                    source="interactions" if exact else "panes",
-                    target_seconds=row["target_seconds"],
-                    short_abandon_seconds=row["short_abandon_seconds"],
+                    dimensions={name: first[name] for name in DIMENSIONS if name in split},
+                    interval_start=start,
+                    interval_end=end,
+                    final=bool(first["final"]),
+                    source=source if Grain.QUEUE in rows else "events",
+                    target_seconds=first.get("target_seconds"),
+                    short_abandon_seconds=first.get("short_abandon_seconds"),
                     values=values,
                 )
             )
-    results.sort(key=lambda r: (tuple(r.dimensions.values()), r.interval_start or EVER_FROM))
-    return results
+    return sorted(results, key=_place_and_time)
 
 
 def agent_table(
@@ -231,6 +256,26 @@ def agent_table(
     return results
 
 
+def merged(results: Sequence[KpiResult], others: Sequence[KpiResult]) -> list[KpiResult]:
+    """Results of one place and interval as one; those of `results` go before."""
+
+    def place(result: KpiResult) -> tuple[object, ...]:
+        return (result.tenant, *result.dimensions.items(), result.interval_start)
+
+    found = {place(other): other for other in others}
+    joined = []
+    for result in results:
+        other = found.pop(place(result), None)
+        values = result.values if other is None else {**other.values, **result.values}
+        joined.append(replace(result, values=values))
+    joined += found.values()
+    return sorted(joined, key=_place_and_time)
+
+
+def _place_and_time(result: KpiResult) -> tuple[tuple[str, ...], datetime]:
+    return tuple(result.dimensions.values()), result.interval_start or EVER_FROM
+
+
 def _time_parameters(from_: datetime | None, to: datetime | None, interval: str) -> dict[str, Any]:
     for name, at in (("from", from_), ("to", to)):
         if at is not None and at.tzinfo is None:
@@ -238,13 +283,14 @@ def _time_parameters(from_: datetime | None, to: datetime | None, interval: str)
     if from_ is not None and to is not None and from_ >= to:
         raise KpiQueryError(f"from {from_.isoformat()} is not before to {to.isoformat()}")
     return {
-        "from_at": _literal(from_ or EVER_FROM),
-        "to_at": _literal(to or EVER_TO),
+        "from_at": instant_literal(from_ or EVER_FROM),
+        "to_at": instant_literal(to or EVER_TO),
         "interval_seconds": interval_of(interval),
     }
 
 
-def _literal(at: datetime) -> str:
+def instant_literal(at: datetime) -> str:
+    """An instant as the views take it."""
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
 
 
@@ -253,36 +299,60 @@ def _on_panes(*bounds: datetime | None) -> bool:
     return all(at is None or (at - EVER_FROM) % pane == timedelta(0) for at in bounds)
 
 
-def _rows(store: Queries, view: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
-    only = " AND queue IN {queues:Array(String)}" if parameters["queues"] else ""
-    return store.query(f"SELECT * FROM {view} WHERE tenant = {{tenant:String}}{only}", parameters)
+_CUSTOMERS: Final = (Grain.CALLERS, Grain.FIRST_CONTACT)
+_Key = tuple[Any, ...]
+_Rows = dict[Grain | Family, dict[str, Any]]
 
 
-def _customers(
-    store: Queries, parameters: dict[str, Any]
-) -> dict[Grain, dict[tuple[Any, ...], dict[str, Any]]]:
-    views = {
+def _found(
+    store: Queries,
+    view: str,
+    asked: dict[str, Any],
+    split: Sequence[str],
+    families: Sequence[Family],
+    only: Mapping[str, str],
+) -> dict[_Key, _Rows]:
+    """By place and interval, the row of each view that has one there."""
+    views: dict[Grain | Family, str] = {
+        Grain.QUEUE: view,
         Grain.CALLERS: call("callers", (*_TIME, _SPLIT)),
         Grain.FIRST_CONTACT: call("fcr", (*_TIME, _SPLIT, *_REPEATS)),
+        **{family: call(family.view, (*_TIME, _SPLIT)) for family in families},
     }
-    return {
-        grain: {_key(row): row for row in _rows(store, view, parameters)}
-        for grain, view in views.items()
-    }
+    found: dict[_Key, _Rows] = {}
+    for grain, called in views.items():
+        if not set(split) <= set(grain.dimensions):
+            continue
+        for row in _rows(store, called, asked, only):
+            key = (*(row[name] for name in split), row["interval_start"])
+            # Who came is known of contacts that were offered; what met no queue is no queue's.
+            begins = isinstance(grain, Family) and ("queue" not in split or row["queue"] != "")
+            if grain is Grain.QUEUE or begins or key in found:
+                found.setdefault(key, {})[grain] = row
+    return found
 
 
-def _key(row: dict[str, Any]) -> tuple[Any, ...]:
-    return (*(row[name] for name in DIMENSIONS), row["interval_start"])
+def _rows(
+    store: Queries, view: str, parameters: dict[str, Any], only: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    chosen = " AND queue IN {queues:Array(String)}" if parameters["queues"] else ""
+    chosen += "".join(f" AND {name} = {{only_{name}:String}}" for name in only)
+    return store.query(
+        f"SELECT * FROM {view} WHERE tenant = {{tenant:String}}{chosen}",
+        parameters | {f"only_{name}": value for name, value in only.items()},
+    )
 
 
-_COUNTED: Final = {"contacts", "customers", "rings"}
+_COUNTED: Final = {"contacts", "customers", "legs", "messages", "ratings", "rings", "uses"}
 
 
-def _values(row: dict[str, Any], grain: Grain) -> dict[str, Value]:
+def _values(row: dict[str, Any], grain: Grain | Family) -> dict[str, Value]:
     """KPI values by id; a row that is not there counted nothing."""
     values: dict[str, Value] = {}
     for kpi in of_grain(grain):
-        value = row.get(kpi.column) if row else 0 if kpi.unit in _COUNTED else None
+        is_count = isinstance(grain, Grain) or kpi.expression in kpi.counts
+        nothing = 0 if is_count and kpi.unit in _COUNTED else None
+        value = row.get(kpi.column) if row else nothing
         values[kpi.id] = float(value) if isinstance(value, Decimal) else value
     return values
 

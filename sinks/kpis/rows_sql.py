@@ -11,11 +11,7 @@ from typing import Final
 from schemas.settings import Settings
 from schemas.topics import CHANNEL_OF
 from sinks.kpis.buckets import Buckets
-from sinks.kpis.catalogue import of_grain
-from sinks.kpis.definition import Grain
-
-DIMENSIONS: Final = ("queue", "channel", "direction")
-"""By what KPIs of queues can be split, beside tenant and time."""
+from sinks.kpis.definition import PANE_DIMENSIONS
 
 WATERMARK_AT: Final = "(SELECT watermark_at FROM watermark)"
 LATEST_EVENT_AT: Final = "(SELECT latest_event_at FROM watermark)"
@@ -99,6 +95,28 @@ ARRAY JOIN
   visits_transfer AS transfer"""
 
 
+_DESCRIBED: Final = ("purpose", "language", "site", "topic")
+
+
+def described_visits() -> str:
+    """Visits with all that they can be split by, and what is known of the agents who answered."""
+    return f"""
+SELECT v.* EXCEPT (left_at), v.entered_at AS at, k.skill AS skill,
+  a.remote AS agent_is_remote, toString(a.site) AS agent_site
+FROM (
+  SELECT *, ifNull(exited_at, entered_at) AS left_at, toString(agent) AS answered_by
+  FROM ({visits(_DESCRIBED)})
+) AS v
+ANY LEFT JOIN (
+  SELECT tenant, subject, labels['queue'] AS queue, counted_at, labels['skill'] AS skill
+  FROM event_facts FINAL WHERE type = 'queue.entered'
+) AS k ON k.tenant = v.tenant AND k.subject = v.interaction_id AND k.queue = v.queue
+  AND k.counted_at = v.entered_at
+ASOF LEFT JOIN (
+  SELECT tenant, agent, counted_at, remote, site FROM agent_states FINAL WHERE remote IS NOT NULL
+) AS a ON a.tenant = v.tenant AND a.agent = v.answered_by AND a.counted_at <= v.left_at"""
+
+
 _SETTINGS: Final = """(
   SELECT tenant, queue, target_ms, short_abandon_ms, service_level_preset, 1 AS found
   FROM queue_settings FINAL
@@ -126,17 +144,26 @@ def silent_past_horizon(settings: Settings) -> str:
     return f"{horizon} > 0 AND last_event_at + toIntervalMillisecond({horizon}) < {WATERMARK_AT}"
 
 
-def split_dimensions(alias: str) -> str:
+HOUR: Final = "leftPad(toString(toHour(at, {timezone:String})), 2, '0')"
+"""The hour of the day of a row's instant `at`, as `00` to `23`."""
+
+
+def split_dimensions(alias: str, names: Sequence[str] = PANE_DIMENSIONS) -> str:
     """Select list of dimensions; one that `{split:String}` does not name reads ''."""
+    of_row = {name: HOUR if name == "hour" else f"toString({alias}.{name})" for name in names}
     return ",\n  ".join(
-        f"if(has(splitByChar(',', {{split:String}}), '{name}'), {alias}.{name}, '') AS {name}"
-        for name in DIMENSIONS
+        f"if(has(splitByChar(',', {{split:String}}), '{name}'), {value}, '') AS {name}"
+        for name, value in of_row.items()
     )
 
 
-def select_kpis(grain: Grain) -> str:
-    """Select list of a grain's KPIs, over its count columns."""
-    return ",\n  ".join(f"{kpi.expression} AS {kpi.column}" for kpi in of_grain(grain))
+def with_customer(rows: str) -> str:
+    """A SELECT of `rows` (which have tenant and a customer_key) and `customer_id`."""
+    return f"""
+SELECT k.*, if(m.customer_id != '', m.customer_id, k.customer_key) AS customer_id
+FROM ({rows}) AS k
+LEFT JOIN (SELECT * FROM customers) AS m
+  ON m.tenant = k.tenant AND m.customer_key = k.customer_key"""
 
 
 def interval_columns(buckets: Buckets) -> str:

@@ -14,12 +14,13 @@ tables' keys and partitions, the others are filtered before rows are grouped. `f
 watermark has passed the interval: late events aside, its numbers will not change.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from schemas.settings import DEFAULT_QUEUE, Settings
 from sinks.kpis import counts
 from sinks.kpis.buckets import ALIGNED, ROLLING, Buckets
+from sinks.kpis.catalogue import FAMILIES, of_grain
 from sinks.kpis.customers_sql import (
     callers,
     customers,
@@ -27,12 +28,13 @@ from sinks.kpis.customers_sql import (
     first_contacts_by_window,
     inbound_contacts,
 )
-from sinks.kpis.definition import Grain
+from sinks.kpis.definition import PANE_DIMENSIONS, VISIT_DIMENSIONS, Family, Grain, Tally
+from sinks.kpis.definitions.service_level import PRESETS
+from sinks.kpis.families import contacts
 from sinks.kpis.rows_sql import (
-    DIMENSIONS,
     WATERMARK_AT,
+    described_visits,
     interval_columns,
-    select_kpis,
     setting,
     silent_past_horizon,
     split_dimensions,
@@ -40,10 +42,9 @@ from sinks.kpis.rows_sql import (
     watermark,
     with_settings,
 )
-from sinks.kpis.service_level import PRESETS
+from sinks.kpis.selecting import select_kpis
 
 PANE_SECONDS: Final = 10
-_KEYS: Final = ("tenant", *DIMENSIONS, "bucket")
 _COHORT: Final = "{cohort:String}"
 _VISIT_AT: Final = f"if({_COHORT} = 'ended', v.ended_at, v.entered_at)"
 _VISIT_PANE_AT: Final = (
@@ -64,7 +65,7 @@ def views(settings: Settings | None = None) -> list[tuple[str, str]]:
         ("kpi_panes_current", _panes_current()),
         ("kpi_interval", _kpis(_pane_rows(settings, ALIGNED), ALIGNED)),
         ("kpi_rolling", _kpis(_pane_rows(settings, ROLLING), ROLLING)),
-        ("kpi_exact", _kpis(_visit_rows(settings, ALIGNED), ALIGNED)),
+        ("kpi_exact", _kpis(_visit_rows(settings, ALIGNED), ALIGNED, VISIT_DIMENSIONS)),
         ("service_level", _service_level(settings)),
         ("customers", customers()),
         ("callers", callers()),
@@ -72,16 +73,18 @@ def views(settings: Settings | None = None) -> list[tuple[str, str]]:
         ("fcr", first_contacts()),
         ("fcr_windows", first_contacts_by_window()),
         ("agent_interval", _agents()),
+        ("contacts", contacts()),
+        *((family.view, _of_family(family)) for family in FAMILIES),
         ("timeline", _timeline()),
     ]
 
 
-def _kpis(rows: str, buckets: Buckets) -> str:
+def _kpis(rows: str, buckets: Buckets, dimensions: Sequence[str] = PANE_DIMENSIONS) -> str:
     """KPIs of queues over `rows`, which carry the dimensions, `at`, thresholds and counts."""
-    keys = ", ".join(_KEYS)
+    keys = ", ".join(("tenant", *dimensions, "bucket"))
     return f"""
 SELECT
-  tenant, queue, channel, direction,
+  tenant, {", ".join(dimensions)},
   {interval_columns(buckets)},
   target_ms / 1000 AS target_seconds,
   short_ms / 1000 AS short_abandon_seconds,
@@ -112,22 +115,28 @@ def _thresholds(settings: Settings, asked: bool) -> str:
     return f"{target} AS applied_target_ms,\n  {short} AS applied_short_ms"
 
 
-def _visit_source(settings: Settings) -> str:
+def _visit_source(settings: Settings, rows: str) -> str:
     """Visits as `v` beside settings, of the cohort asked for."""
     silent = f"{silent_past_horizon(settings)} AS silent_past_horizon"
-    return with_settings(f"(SELECT *, {silent} FROM ({visits()}))", "v")
+    return with_settings(f"(SELECT *, {silent} FROM ({rows}))", "v")
 
 
 def _visit_rows(settings: Settings, buckets: Buckets) -> str:
     return f"""
 SELECT
   v.tenant AS tenant,
-  {split_dimensions("v")},
   assumeNotNull({_VISIT_AT}) AS at,
+  {split_dimensions("v", VISIT_DIMENSIONS)},
   {_thresholds(settings, asked=True)},
   {counts.of_visits()}
-FROM {_visit_source(settings)}
+FROM {_visit_source(settings, f"SELECT * EXCEPT (at) FROM ({described_visits()})")}
 WHERE {_VISIT_AT} IS NOT NULL AND {buckets.kept(_VISIT_AT)}"""
+
+
+def visit_rows(settings: Settings | None = None) -> str:
+    """Visits with the dimensions and counts of `kpi_exact`, one by one, with their contact."""
+    rows = _visit_rows(settings or Settings(), ALIGNED)
+    return rows.replace("SELECT\n", "SELECT\n  v.interaction_id AS interaction_id,\n", 1)
 
 
 def _pane_rows(settings: Settings, buckets: Buckets) -> str:
@@ -148,7 +157,7 @@ SELECT
   toDateTime64({_VISIT_PANE_AT}, 3, 'UTC') AS at,
   {_thresholds(settings, asked=False)},
   {counts.of_visits_beside_panes()}
-FROM {_visit_source(settings)}
+FROM {_visit_source(settings, visits())}
 WHERE {_VISIT_AT} IS NOT NULL AND {buckets.kept(_VISIT_PANE_AT)}"""
 
 
@@ -246,6 +255,45 @@ FROM
       WHERE {ALIGNED.kept("pane_at")})
   ) AS p
   GROUP BY tenant, agent, bucket
+)"""
+
+
+def counted_rows(family: Family, tallies: Mapping[str, Tally]) -> str:
+    """The rows of a family, with what each adds to the counts that are asked for."""
+    counted = "".join(f",\n  {tally.of_row} AS {name}" for name, tally in tallies.items())
+    return f"SELECT r.*{counted} FROM ({family.rows}) AS r WHERE {ALIGNED.kept('r.at')}"
+
+
+def _of_family(family: Family) -> str:
+    """KPIs over a family's rows, by what these can be split by."""
+    kpis = of_grain(family)
+    tallies: dict[str, Tally] = {}
+    for kpi in kpis:
+        for name, tally in kpi.counts.items():
+            if tallies.setdefault(name, tally) != tally:
+                raise ValueError(f"{family.view}: {name!r} is counted in two ways")
+    keys = ", ".join(("tenant", *family.dimensions, "bucket"))
+    totals = ",\n  ".join(f"{tally.total}({name}) AS {name}" for name, tally in tallies.items())
+    return f"""
+SELECT
+  tenant, {", ".join(family.dimensions)},
+  {interval_columns(ALIGNED)},
+  {select_kpis(family)}
+FROM
+(
+  SELECT {keys},
+  {totals}
+  FROM
+  (
+    SELECT *, {ALIGNED.keys} AS bucket
+    FROM
+    (
+      SELECT f.tenant AS tenant, f.at AS at, {split_dimensions("f", family.dimensions)},
+      {", ".join(f"f.{name} AS {name}" for name in tallies)}
+      FROM ({counted_rows(family, tallies)}) AS f
+    )
+  )
+  GROUP BY {keys}
 )"""
 
 

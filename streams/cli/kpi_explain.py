@@ -9,7 +9,7 @@ from rich.text import Text
 
 from sinks.kpis.catalogue import KPIS, explain
 from sinks.kpis.definition import Kpi
-from sinks.kpis.service_level import PRESETS
+from sinks.kpis.definitions.service_level import PRESETS
 from streams.cli.options import Format
 
 SERVICE_LEVEL = "service_level_ratio"

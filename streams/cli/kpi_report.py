@@ -16,24 +16,12 @@ from rich.text import Text
 
 from schemas.queues import QueueSettings
 from schemas.settings import Settings
-from sinks.kpis.catalogue import KPIS
-from sinks.kpis.customers import CUSTOMERS
-from sinks.kpis.definition import Kpi
-from sinks.kpis.handling import HANDLING
+from sinks.kpis.catalogue import KPIS, SECTIONS
+from sinks.kpis.definition import Family, Kpi
 from sinks.kpis.query import KpiResult, Value
-from sinks.kpis.service_level import SERVICE_LEVEL
-from sinks.kpis.volumes import VOLUMES
-from sinks.kpis.waiting import WAITING
 from streams.cli.values import NOTHING, duration, local, shown
 
 SERVICE_LEVEL_ID: Final = "service_level_ratio."
-SECTIONS: Final[tuple[tuple[str, tuple[Kpi, ...]], ...]] = (
-    ("Volumes", VOLUMES),
-    ("Service level", SERVICE_LEVEL),
-    ("Waiting", WAITING),
-    ("Handling", HANDLING),
-    ("Customers", CUSTOMERS),
-)
 ALWAYS: Final = frozenset({"offered", "answered", "abandoned", "open", "missed_rings"})
 """Counts that are shown even where they are 0 everywhere."""
 
@@ -120,13 +108,16 @@ def _by_kpi(results: Sequence[KpiResult], settings: Settings) -> Table:
     for result in results:
         heading = _head(result, settings, "queue")
         table.add_column(Text(heading), justify="right", no_wrap=True)
-    for title, kpis in SECTIONS:
+    for title, defined in SECTIONS.items():
+        kpis = list(_worth_showing(defined, results))
+        if not kpis:
+            continue
         table.add_row(Text(title, style="bold cyan"))
-        if kpis is SERVICE_LEVEL:
+        if defined[-1].id.startswith(SERVICE_LEVEL_ID):
             table.add_row(f"{_INDENT}target T", *(_seconds(r.target_seconds) for r in results))
             short = (_seconds(r.short_abandon_seconds) for r in results)
             table.add_row(f"{_INDENT}short abandon S", *short)
-        for kpi in _worth_showing(kpis, results):
+        for kpi in kpis:
             table.add_row(_INDENT + _label(kpi), *(_cell(kpi, r, settings) for r in results))
     return table
 
@@ -137,22 +128,24 @@ def _label(kpi: Kpi) -> str:
 
 
 def _cell(kpi: Kpi, result: KpiResult, settings: Settings) -> Text:
-    text = shown(result.values[kpi.id], kpi.unit)
+    text = shown(result.values.get(kpi.id), kpi.unit)
     if kpi.id == SERVICE_LEVEL_ID + _queue(result, settings).service_level_preset:
         return Text(f"{OWN_PRESET_MARK} {text}", style="bold")
     return Text(text)
 
 
 def _worth_showing(kpis: Iterable[Kpi], results: Sequence[KpiResult]) -> Iterator[Kpi]:
+    asked = {kpi_id for result in results for kpi_id in result.values}
     for kpi in kpis:
-        if kpi.id in ALWAYS or kpi.unit == "ratio" or any(r.values[kpi.id] for r in results):
+        always = kpi.id in ALWAYS or (kpi.unit == "ratio" and not isinstance(kpi.grain, Family))
+        if kpi.id in asked and (always or any(r.values.get(kpi.id) for r in results)):
             yield kpi
 
 
 def _print_unshown(out: Console, results: Sequence[KpiResult]) -> None:
-    everything = [kpi for _, kpis in SECTIONS for kpi in kpis]
-    there = {kpi.id for kpi in _worth_showing(everything, results)}
-    unshown = [kpi.id for kpi in everything if kpi.id not in there]
+    there = {kpi.id for kpi in _worth_showing(KPIS.values(), results)}
+    asked = {kpi_id for result in results for kpi_id in result.values}
+    unshown = [kpi_id for kpi_id in KPIS if kpi_id in asked - there]
     if unshown:
         out.print(f"0 or without data: {', '.join(unshown)}", style="dim")
 
@@ -192,9 +185,9 @@ def _head(result: KpiResult, settings: Settings, first: Literal["queue", "from"]
 
 def _value(result: KpiResult, kpi_id: str, settings: Settings) -> str:
     if kpi_id + "." != SERVICE_LEVEL_ID:
-        return shown(result.values[kpi_id], KPIS[kpi_id].unit)
+        return shown(result.values.get(kpi_id), KPIS[kpi_id].unit)
     preset = _queue(result, settings).service_level_preset
-    value = result.values[SERVICE_LEVEL_ID + preset]
+    value = result.values.get(SERVICE_LEVEL_ID + preset)
     if value is None:
         return NOTHING
     return f"{shown(value, 'ratio')} in {_seconds(result.target_seconds)}"
@@ -228,7 +221,7 @@ def _provisional(result: KpiResult) -> bool:
 
 
 def _threshold_unknown(values: dict[str, Value]) -> bool:
-    return bool(values["answered"]) and values["answered_in_target"] is None
+    return bool(values.get("answered")) and values["answered_in_target"] is None
 
 
 def _queue(result: KpiResult, settings: Settings) -> QueueSettings:

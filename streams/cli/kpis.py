@@ -1,15 +1,19 @@
 """`switchboard kpis`: what the store knows, as table or JSON; `kpis explain`: what a KPI is."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
 import typer
 
 from schemas.settings import Settings
 from sinks.kpis.buckets import DAY_SECONDS
-from sinks.kpis.query import KpiResult, interval_of, kpi_table
+from sinks.kpis.catalogue import FAMILIES
+from sinks.kpis.contacts import contacts_behind
+from sinks.kpis.definition import DIMENSIONS
+from sinks.kpis.query import KpiResult, agent_table, interval_of, kpi_table, merged
 from sinks.store import Store
+from streams.cli.kpi_contacts import print_contacts
 from streams.cli.kpi_explain import print_catalogue, print_explanation
 from streams.cli.kpi_report import Question, print_report
 from streams.cli.options import (
@@ -97,8 +101,26 @@ SplitOption = Annotated[
     str,
     typer.Option(
         metavar="NAMES",
-        help="What to tell apart: `queue`, `channel`, `direction`, several with commas between;"
-        f" `{TOTAL}` for one total.",
+        help=f"What to tell apart, several with commas between: {', '.join(DIMENSIONS)};"
+        f" `{TOTAL}` for one total. KPIs that cannot be told apart so are left out.",
+    ),
+]
+ChannelOption = Annotated[
+    str | None, typer.Option(help="Only this channel: call, chat, email or social.")
+]
+OnlyOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=VALUE",
+        help="Only this value of what can be told apart, as in `agent=ada`; can be repeated.",
+    ),
+]
+ContactsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--contacts",
+        metavar="KPI",
+        help="List the contacts behind this KPI, with what each adds to its counts.",
     ),
 ]
 
@@ -116,16 +138,21 @@ def kpis(
     split: SplitOption = "queue",
     repeat_days: RepeatOption = 1,
     same_topic: SameTopicOption = False,
+    channel: ChannelOption = None,
+    only: OnlyOption = None,
+    contacts: ContactsOption = None,
     config: ConfigOption = None,
     data: DataOption = None,
     tenant: TenantOption = None,
     output: FormatOption = Format.TABLE,
 ) -> None:
-    """Show the KPIs of queues: volumes, service levels, waits, handling, customers.
+    """Show KPIs: of queues, and of all else that can be told apart as it is asked.
 
     `switchboard kpis --queue IT --interval 30m --from 2026-03-02 --to 2026-03-03`
 
     `switchboard kpis --target 60 --short 30 --format json`
+
+    `switchboard kpis --split agent,hour --channel chat`, `switchboard kpis --contacts csat_ratio`
 
     JSON is a list, one object a queue and interval, in that order, its keys the ids of the KPIs
     (`switchboard kpis explain` lists them): ratios lie between 0 and 1, durations are seconds,
@@ -149,9 +176,17 @@ def kpis(
         same_topic=same_topic,
     )
     names = () if split == TOTAL else tuple(name.strip() for name in split.split(","))
+    chosen = _chosen(only or (), queue, channel)
     with store_to_read(settings) as store:
         warn_of_other_settings(store, settings)
-        results = _asked(store, settings, queue, question, names)
+        if contacts is not None:
+            behind = contacts_behind(
+                store, settings.tenant, contacts, question.from_, question.to, chosen
+            )
+            print_contacts(out, behind, output)
+            return
+        names = tuple(dict.fromkeys((*names, *chosen)))
+        results = _asked(store, settings, chosen, question, names)
         if not results and queue is not None:
             _insist_on(store, settings.tenant, queue)
     if output is Format.JSON:
@@ -179,13 +214,33 @@ def explain(
         print_explanation(out, name, output)
 
 
+def _chosen(only: Sequence[str], queue: str | None, channel: str | None) -> dict[str, str]:
+    """What is asked for alone, by the names of what can be told apart."""
+    chosen = {"queue": queue} if queue is not None else {}
+    if channel is not None:
+        chosen["channel"] = channel
+    for pair in only:
+        name, equals, value = pair.partition("=")
+        if not equals or name not in DIMENSIONS:
+            raise typer.BadParameter(
+                f"{pair!r}: write NAME=VALUE, with one of {', '.join(DIMENSIONS)}",
+                param_hint="--only",
+            )
+        chosen[name] = value
+    return chosen
+
+
 def _asked(
-    store: Store, settings: Settings, queue: str | None, question: Question, split: Sequence[str]
+    store: Store,
+    settings: Settings,
+    only: Mapping[str, str],
+    question: Question,
+    split: Sequence[str],
 ) -> list[KpiResult]:
-    return kpi_table(
+    results = kpi_table(
         store,
         settings.tenant,
-        queue,
+        None,
         question.from_,
         question.to,
         question.interval,
@@ -196,7 +251,21 @@ def _asked(
         split=split,
         repeat_seconds=question.repeat_days * DAY_SECONDS,
         same_topic=question.same_topic,
+        families=FAMILIES,
+        only=only,
     )
+    if tuple(split) == ("agent",):
+        of_agents = agent_table(
+            store,
+            settings.tenant,
+            only.get("agent"),
+            question.from_,
+            question.to,
+            question.interval,
+            settings.queue("").timezone,
+        )
+        results = merged(results, of_agents)
+    return results
 
 
 def _insist_on(store: Store, tenant: str, queue: str) -> None:

@@ -142,7 +142,8 @@ def test_a_campaign_counts_what_became_of_its_messages() -> None:
     contacts = [contact(1, 20, cause="spring"), contact(2, 20, cause="other")]
     figures = outcomes.campaign_figures(mailings, contacts)
     assert figures["campaign_clicked_ratio"] == 1 / 2
-    assert figures["campaign_contacts"] == 1
+    assert figures["campaign_contacts"] == 2
+    assert figures["campaign_contacts_caused"] == 1
 
 
 def test_a_whole_day_has_a_figure_for_each() -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from schemas.sketch import RELATIVE_ACCURACY
@@ -19,8 +19,10 @@ from simulator.figures import (
 )
 from simulator.run import Run
 from simulator.truth import Contact
+from sinks.kpis.catalogue import FAMILIES
 from sinks.kpis.query import KpiResult, agent_table, kpi_table
 from sinks.store import Store
+from tests.truth.families import churn_from, churn_truth, family_truth
 
 TENANT: Final = "default"
 QUANTILES: Final = {"wait_p50_seconds", "wait_p90_seconds", "wait_p95_seconds"}
@@ -67,6 +69,18 @@ def everything(store: Store, run: Run, repeat_seconds: int = 4 * 3600) -> Iterat
     yield from of_customers(store, run, repeat_seconds)
     yield from of_thresholds(store, run)
     yield from of_agents(store, run)
+    yield from of_families(store, run)
+
+
+def of_families(store: Store, run: Run) -> Iterator[Compared]:
+    """KPIs of surveys, menus, self-service, … by what each is split by first."""
+    for names, truth in family_truth(run).items():
+        measured = _by_dimensions(kpi_table(store, TENANT, split=names, families=FAMILIES), names)
+        yield from _beside(truth, measured, names, all_places=False)
+    if left_at := churn_from(run):
+        since = run.settings.start_at + timedelta(milliseconds=left_at)
+        (total,) = kpi_table(store, TENANT, split=(), from_=since, families=FAMILIES)
+        yield from _beside({(): churn_truth(run)}, {(): total.values}, ())
 
 
 def wrong(compared: Iterable[Compared]) -> list[str]:
@@ -75,11 +89,20 @@ def wrong(compared: Iterable[Compared]) -> list[str]:
 
 
 def of_queues(store: Store, run: Run) -> Iterator[Compared]:
-    """KPIs of queues over all the time: by queue and channel, by direction, in all."""
+    """KPIs of queues over all the time, by all that the simulation knows them to be split by."""
+    skills = {queue.name: queue.skill for queue in run.settings.queues}
+
+    def hour(at: int) -> str:
+        return f"{(run.settings.start_at + timedelta(milliseconds=at)).astimezone(UTC):%H}"
+
     keys: dict[tuple[str, ...], Callable[[Stay], Key]] = {
         ("queue", "channel"): lambda stay: (stay.visit.queue, stay.contact.channel),
         ("channel", "direction"): lambda stay: (stay.contact.channel, stay.contact.direction),
         (): lambda _: (),
+        ("language", "site"): lambda stay: (stay.contact.language, stay.contact.site),
+        ("agent",): lambda stay: (stay.visit.leg.agent if stay.visit.leg else "",),
+        ("skill",): lambda stay: (skills.get(stay.visit.queue, ""),),
+        ("purpose", "hour"): lambda stay: (stay.contact.purpose, hour(stay.visit.entered_at)),
     }
     for names, key in keys.items():
         measured = _by_dimensions(kpi_table(store, TENANT, split=names), names)

@@ -7,7 +7,7 @@ import pytest
 from schemas.queues import Preset as PresetId
 from sinks.kpis.catalogue import KPIS, UnknownKpi, explain, of_grain
 from sinks.kpis.definition import Grain, Kpi
-from sinks.kpis.service_level import PRESETS
+from sinks.kpis.definitions.service_level import PRESETS
 
 PUBLISHED = [
     "offered",

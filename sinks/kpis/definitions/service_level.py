@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from schemas.queues import Preset as PresetId
-from sinks.kpis.definition import Kpi, ratio
-from sinks.kpis.volumes import FLOWED_OUT
+from sinks.kpis.definition import Kpi, Section, ratio
+from sinks.kpis.definitions.volumes import FLOWED_OUT
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,9 @@ _THRESHOLD: Final = (
     "it is counted from interactions."
 )
 
-SERVICE_LEVEL: Final[tuple[Kpi, ...]] = (
+SECTION: Final = Section(20, "Service level")
+
+KPIS: Final[tuple[Kpi, ...]] = (
     Kpi(
         id="answered_in_target",
         unit="contacts",

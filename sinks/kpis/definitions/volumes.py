@@ -3,7 +3,7 @@
 from typing import Final
 
 from sinks.kpis.counts import EXITS
-from sinks.kpis.definition import Kpi, ratio
+from sinks.kpis.definition import Kpi, Section, ratio
 
 FLOWED_OUT: Final = " + ".join(EXITS)
 """F: contacts that left the queue neither answered nor by hanging up."""
@@ -46,7 +46,9 @@ _EXIT_TEXT: Final[dict[str, tuple[str, str, str]]] = {
     ),
 }
 
-VOLUMES: Final[tuple[Kpi, ...]] = (
+SECTION: Final = Section(10, "Volumes")
+
+KPIS: Final[tuple[Kpi, ...]] = (
     Kpi(
         id="offered",
         unit="contacts",

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sinks.kpis.definition import Kpi, mean_seconds, ratio
+from sinks.kpis.definition import Kpi, Section, mean_seconds, ratio
 
 _TALK: Final = ("agent.connected", "interaction.ended")
 _HOLD: Final = (*_TALK, "hold.started", "hold.ended")
@@ -12,7 +12,9 @@ _TRANSFER: Final = ("agent.connected", "transfer.completed")
 
 TRANSFERRED: Final = "transferred_blind + transferred_consult + transferred_recall"
 
-HANDLING: Final[tuple[Kpi, ...]] = (
+SECTION: Final = Section(40, "Handling")
+
+KPIS: Final[tuple[Kpi, ...]] = (
     Kpi(
         id="average_talk_seconds",
         unit="seconds",
@@ -120,6 +122,23 @@ HANDLING: Final[tuple[Kpi, ...]] = (
         events=_TRANSFER,
         pitfalls="Contacts moved while waiting are `transferred_waiting`, not these.",
         source="common to all vendors",
+    ),
+    *(
+        Kpi(
+            id=f"transfer_{kind}_ratio",
+            unit="ratio",
+            expression=ratio(f"transferred_{kind}", "ended"),
+            title=f"Transfer rate, {kind}",
+            explanation=f"Transfers of the kind `{kind}`, divided by handled contacts.",
+            events=_TRANSFER,
+            pitfalls=mind,
+            source="common to all vendors",
+        )
+        for kind, mind in (
+            ("blind", "Nobody knows whether the target could help."),
+            ("consult", "The agent spoke with the target first: time of two agents."),
+            ("recall", "It came back unanswered to whoever passed it on, who ended it."),
+        )
     ),
     Kpi(
         id="transfer_ratio",

@@ -3,7 +3,7 @@
 from typing import Final
 
 from schemas.sketch import GAMMA, RELATIVE_ACCURACY, ZERO_BIN
-from sinks.kpis.definition import Kpi, mean_seconds
+from sinks.kpis.definition import Kpi, Section, mean_seconds
 
 
 def wait_quantile_seconds(share: float) -> str:
@@ -39,7 +39,9 @@ def _quantile(percent: int) -> Kpi:
     )
 
 
-WAITING: Final[tuple[Kpi, ...]] = (
+SECTION: Final = Section(30, "Waiting")
+
+KPIS: Final[tuple[Kpi, ...]] = (
     Kpi(
         id="average_speed_of_answer_seconds",
         unit="seconds",

@@ -5,7 +5,7 @@ Count columns are those of `agent_panes` (`schemas.rows.AgentPaneRow`), added up
 
 from typing import Final
 
-from sinks.kpis.definition import Grain, Kpi, Unit, mean_seconds, ratio
+from sinks.kpis.definition import Grain, Kpi, Section, Unit, mean_seconds, ratio
 
 _STATE: Final = ("agent.state_changed",)
 _CONTACT: Final = ("agent.connected", "interaction.ended")
@@ -49,7 +49,9 @@ _COUNTS: Final = (
     ("outbound_connected", "Outbound, connected", "Outbound contacts that were taken.", _CONTACT),
 )
 
-AGENTS: Final[tuple[Kpi, ...]] = (
+SECTION: Final = Section(90, "Agents")
+
+KPIS: Final[tuple[Kpi, ...]] = (
     *(
         _agent(
             name,
@@ -121,6 +123,16 @@ AGENTS: Final[tuple[Kpi, ...]] = (
         "Utilisation",
         "Handle time, divided by the time logged in.",
         "Above 1 where an agent has several contacts at once.",
+        (*_STATE, *_CONTACT),
+    ),
+    _agent(
+        "contacts_per_staffed_hour",
+        "contacts per hour",
+        f"handled * 3600000 / nullIf({_LOGGED_IN}, 0)",
+        "Contacts per hour",
+        "Contacts that the agent concluded, divided by the hours logged in.",
+        "Hours logged in, pauses included, not hours paid. Kinds of contacts differ in length: "
+        "compare agents of the same queues.",
         (*_STATE, *_CONTACT),
     ),
 )

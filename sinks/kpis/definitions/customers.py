@@ -7,11 +7,13 @@ same customer, is in `customers_sql.py`.
 
 from typing import Final
 
-from sinks.kpis.definition import Grain, Kpi, ratio
+from sinks.kpis.definition import Grain, Kpi, Section, ratio
 
 _EVENTS: Final = ("interaction.started", "queue.entered", "agent.connected")
 
-CUSTOMERS: Final[tuple[Kpi, ...]] = (
+SECTION: Final = Section(50, "Customers")
+
+KPIS: Final[tuple[Kpi, ...]] = (
     Kpi(
         id="callers",
         unit="customers",
