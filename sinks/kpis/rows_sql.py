@@ -100,21 +100,24 @@ _DESCRIBED: Final = ("purpose", "language", "site", "topic")
 
 def described_visits() -> str:
     """Visits with all that they can be split by, and what is known of the agents who answered."""
-    return f"""
-SELECT v.* EXCEPT (left_at), v.entered_at AS at, k.skill AS skill,
-  a.remote AS agent_is_remote, toString(a.site) AS agent_site
+    with_skill = f"""
+SELECT v.*, k.skill AS skill
 FROM (
-  SELECT *, ifNull(exited_at, entered_at) AS left_at, toString(agent) AS answered_by
+  SELECT *, entered_at AS at, ifNull(exited_at, entered_at) AS left_at,
+    toString(agent) AS answered_by
   FROM ({visits(_DESCRIBED)})
 ) AS v
 ANY LEFT JOIN (
   SELECT tenant, subject, labels['queue'] AS queue, counted_at, labels['skill'] AS skill
   FROM event_facts FINAL WHERE type = 'queue.entered'
 ) AS k ON k.tenant = v.tenant AND k.subject = v.interaction_id AND k.queue = v.queue
-  AND k.counted_at = v.entered_at
+  AND k.counted_at = v.entered_at"""
+    return f"""
+SELECT w.*, a.remote AS agent_is_remote, toString(a.site) AS agent_site
+FROM ({with_skill}) AS w
 ASOF LEFT JOIN (
   SELECT tenant, agent, counted_at, remote, site FROM agent_states FINAL WHERE remote IS NOT NULL
-) AS a ON a.tenant = v.tenant AND a.agent = v.answered_by AND a.counted_at <= v.left_at"""
+) AS a ON a.tenant = w.tenant AND a.agent = w.answered_by AND a.counted_at <= w.left_at"""
 
 
 _SETTINGS: Final = """(

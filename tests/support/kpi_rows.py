@@ -42,6 +42,7 @@ class Visit:
     queue: str = "IT"
     channel: str = "call"
     direction: str = "inbound"
+    agent: str = ""
 
     @property
     def exited_at(self) -> int | None:
@@ -77,12 +78,13 @@ def interaction_row(
         last_event_at=began if last_event_at is None else last_event_at,
         topic=topic,
         customer_key=customer,
+        agents=sorted({v.agent for v in visits if v.agent}),
         visits_queue=[v.queue for v in visits],
         visits_entered_at=[v.entered_at for v in visits],
         visits_exited_at=[v.exited_at for v in visits],
         visits_ended_at=[v.concluded_at for v in visits],
         visits_outcome=[v.outcome for v in visits],
-        visits_agent=["" for _ in visits],
+        visits_agent=[v.agent for v in visits],
         visits_wait_ms=[v.wait_ms for v in visits],
         visits_talk_ms=[v.talk_ms for v in visits],
         visits_hold_ms=[v.hold_ms for v in visits],

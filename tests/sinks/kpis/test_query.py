@@ -344,7 +344,7 @@ def test_nothing_stored_is_an_empty_table(kpi_store: Store) -> None:
         ({"target": -1}, "between 0"),
         ({"short": float("nan")}, "between 0"),
         ({"cohort": "started"}, "offered or ended"),
-        ({"split": ("agent",)}, "cannot split by agent"),
+        ({"split": ("mood",)}, "cannot split by mood; by queue"),
         ({"split": (), "queue": "IT"}, "split by queue"),
         ({"from_": datetime(2023, 1, 1)}, "say the timezone"),  # noqa: DTZ001
         (
