@@ -17,6 +17,7 @@ from dashboards.boards.agents import agents
 from dashboards.boards.channels import channels
 from dashboards.boards.customers import customers
 from dashboards.boards.intervals import intervals
+from dashboards.boards.live import live
 from dashboards.boards.pipeline import pipeline
 
 DIRECTORY: Final = Path(__file__).parent / "grafana/boards"
@@ -24,7 +25,7 @@ DIRECTORY: Final = Path(__file__).parent / "grafana/boards"
 
 def boards() -> list[Dashboard]:
     """All boards, in the order in which people read them."""
-    return [intervals(), agents(), channels(), customers(), pipeline()]
+    return [live(), intervals(), agents(), channels(), customers(), pipeline()]
 
 
 def files() -> dict[str, str]:

@@ -52,6 +52,7 @@ def intervals() -> Dashboard:
             variables.preset(),
             variables.cohort(),
             variables.timezone(),
+            variables.breach(),
         ],
         [
             ("In the time shown", [_queues(), _levels()]),
@@ -152,15 +153,18 @@ def _handling() -> Panel:
 
 
 def _contacts() -> Panel:
+    breach = "${breach:sqlstring}"
     sql = (
         f"SELECT {', '.join(_VISIT)}\nFROM queue_visits\n"
         f"WHERE $__timeFilter(entered_at) AND {TENANT} AND {QUEUES} AND {CHANNELS}\n"
+        f"AND ({breach} = '' OR interaction_id IN\n"
+        f"  (SELECT interaction_id FROM breach_contacts WHERE {TENANT} AND breach_id = {breach}))\n"
         "ORDER BY entered_at DESC\nLIMIT 500"
     )
     seconds = {column: SECONDS for column in _VISIT if column.endswith("_seconds")}
     return listing(
         "Contacts",
-        "Visits to the chosen queues, the newest 500: what stands behind the figures above.",
+        "Visits to the chosen queues, the newest 500; with a breach given, those that caused it.",
         STORE,
         rows(sql),
         {"entered_at": TIME, **seconds},

@@ -40,6 +40,11 @@ UNITS: Final[dict[Unit, str]] = {
 HEIGHT: Final = 8
 
 
+_NOT_SHOWN: Final = [
+    DynamicConfigValue(id_val="custom.hidden", value=True),
+    DynamicConfigValue(id_val="custom.hideFrom", value={"viz": True}),
+]
+"""Of a column that only links read; newer releases of Grafana say it in the second way."""
 Link = dict[str, str]
 """A data link of a column: `title` and `url`."""
 Panel = timeseries.Panel | stat.Panel | table.Panel | bargauge.Panel
@@ -149,8 +154,9 @@ def listing(
     span: int = 24,
     height: int = HEIGHT,
     links: Mapping[str, Link] | None = None,
+    hidden: Sequence[str] = (),
 ) -> table.Panel:
-    """Rows; `units` and `links` by column, columns without a unit are text or plain numbers."""
+    """Rows; `units` and `links` by column; `hidden` columns are there for links alone."""
     panel = (
         table.Panel()
         .title(title)
@@ -165,6 +171,8 @@ def listing(
         panel = panel.override_by_name(column, [DynamicConfigValue(id_val="unit", value=unit)])
     for column, link in (links or {}).items():
         panel = panel.override_by_name(column, [DynamicConfigValue(id_val="links", value=[link])])
+    for column in hidden:
+        panel = panel.override_by_name(column, _NOT_SHOWN)
     return panel
 
 

@@ -11,6 +11,7 @@ from grafana_foundation_sdk.builders.dashboard import (
 from grafana_foundation_sdk.models.dashboard import VariableOption, VariableRefresh, VariableSort
 
 from dashboards.boards.queries import METRICS, STORE
+from schemas.live import WINDOWS
 from sinks.kpis.definitions.service_level import PRESETS
 
 ALL: Final = VariableOption(text="All", value="$__all")
@@ -127,6 +128,21 @@ def same_topic() -> CustomVariable:
         .values("any : 0, the same : 1")
         .current(VariableOption(text="any", value="0"))
     )
+
+
+def window() -> CustomVariable:
+    """Over which rolling window live ratios are taken."""
+    return (
+        CustomVariable("window")
+        .label("Window")
+        .values(", ".join(WINDOWS))
+        .current(VariableOption(text="15m", value="15m"))
+    )
+
+
+def breach() -> TextBoxVariable:
+    """The breach whose contacts are shown alone; empty: all."""
+    return TextBoxVariable("breach").label("Breach").default_value("")
 
 
 def timezone() -> TextBoxVariable:

@@ -31,6 +31,7 @@ from sinks.kpis.customers_sql import (
 from sinks.kpis.definition import PANE_DIMENSIONS, VISIT_DIMENSIONS, Family, Grain, Tally
 from sinks.kpis.definitions.service_level import PRESETS
 from sinks.kpis.families import contacts
+from sinks.kpis.live_sql import breach_contacts, breaches, queues_now
 from sinks.kpis.rows_sql import (
     WATERMARK_AT,
     described_visits,
@@ -76,6 +77,9 @@ def views(settings: Settings | None = None) -> list[tuple[str, str]]:
         ("contacts", contacts()),
         *((family.view, _of_family(family)) for family in FAMILIES),
         ("timeline", _timeline()),
+        ("queues_now", queues_now()),
+        ("breaches", breaches()),
+        ("breach_contacts", breach_contacts()),
     ]
 
 

@@ -11,6 +11,7 @@ from faust.types import TP
 
 from gateway.publish import Publisher
 from gateway.record import Record
+from schemas.live import QueueBreachRow
 from schemas.settings import Settings, load_settings
 from simulator.presets import small
 from simulator.run import Run
@@ -22,9 +23,11 @@ from streams.broker_admin import PLAINTEXT
 from streams.embedded import EmbeddedBroker
 from streams.parts import create_all_topics, migrate_all
 from tests.support.clickhouse import embedded_path, unused_database
+from tests.support.rows import row
 
 FAULTS = FaultModel(shuffled_share=0.1, repeated_share=0.05, late_share=0.01, malformed_share=0.005)
 RECORDS_AT_ONCE = 5_000
+BREACH = "breach-1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +59,31 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
         create_all_topics(settings, broker.bootstrap, PLAINTEXT)
         asyncio.run(_process(run, settings, broker.bootstrap, store, metrics))
     since = run.settings.start_at
+    _breach(store)
     yield Day(store, metrics, since, since + timedelta(days=2))
     store.command(f"DROP DATABASE IF EXISTS {store.database} SYNC", use_database=False)
     store.close()
+
+
+def _breach(store: Store) -> None:
+    """A past day raises none, so one is put there, of contacts of that day."""
+    visits = store.query(
+        "SELECT interaction_id, entered_at FROM queue_visits WHERE queue = 'support'"
+        " AND channel = 'call' ORDER BY entered_at LIMIT 3"
+    )
+    breach = row(
+        QueueBreachRow,
+        tenant="default",
+        queue="support",
+        breach_id=BREACH,
+        kpi="waiting",
+        severity="critical",
+        opened_at=round(visits[-1]["entered_at"].timestamp() * 1000),
+        value=3.0,
+        threshold=2.0,
+        interactions=[visit["interaction_id"] for visit in visits],
+    )
+    store.insert(QueueBreachRow, [breach])
 
 
 async def _process(

@@ -12,8 +12,8 @@ import yaml
 from dashboards.boards.variables import OWN_PRESET
 from dashboards.build import DIRECTORY, boards, differing, files, write
 from sinks.kpis.views import views
-from tests.dashboards.conftest import Day
-from tests.support.exposition import exposition
+from tests.dashboards.conftest import BREACH, Day
+from tests.support.exposition import exposition, full_sample, queues
 from tests.support.grafana import ALL, Chosen, promql, sql
 from tests.support.prometheus import Prometheus, wait_until
 
@@ -31,6 +31,8 @@ EVERYTHING: Chosen = {
     "timezone": "UTC",
     "repeat_seconds": "86400",
     "same_topic": "0",
+    "window": "15m",
+    "breach": "",
 }
 CHOSEN: Chosen = EVERYTHING | {
     "queue": ["support", "sales"],
@@ -40,6 +42,7 @@ CHOSEN: Chosen = EVERYTHING | {
     "cohort": "ended",
     "timezone": "Europe/Berlin",
     "same_topic": "1",
+    "breach": BREACH,
 }
 
 
@@ -176,11 +179,12 @@ def test_every_variable_of_the_store_has_values(day: Day, board: dict[str, Any])
 
 def test_every_panel_of_prometheus_has_values(day: Day, tmp_path: Path) -> None:
     with (
-        exposition(day.metrics.registry) as target,
-        Prometheus(tmp_path, [target]) as prometheus,
+        exposition(day.metrics.registry) as worker,
+        exposition(queues(full_sample("default", "support"))) as monitor,
+        Prometheus(tmp_path, [worker, monitor]) as prometheus,
     ):
         scraped = 'count_over_time(up{job="switchboard"}[1m]) > 4'
-        wait_until(lambda: prometheus.query(scraped), "a few scrapes")
+        wait_until(lambda: len(prometheus.query(scraped)) == 2, "a few scrapes of both")
         silent = []
         for parameter in each("${metrics}"):
             (query,) = parameter.values
