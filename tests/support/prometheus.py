@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, NoReturn, Self, TypeVar
 from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import urlopen
@@ -20,6 +20,8 @@ from streams.child_process import ChildProcess, free_port
 
 HOST: Final = "127.0.0.1"
 ROOT: Final = Path(__file__).parents[2]
+TEMPLATES: Final = Path("/usr/share/prometheus/alertmanager/default.tmpl")
+"""Where Debian's Alertmanager looks for them, wherever the program itself is."""
 DEADLINE_SECONDS: Final = 60.0
 POLL_SECONDS: Final = 0.05
 
@@ -29,10 +31,14 @@ def tool(program: str) -> str:
     local = ROOT / "build/tools/usr/bin" / program
     found = str(local) if local.exists() else shutil.which(program)
     if found is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"{program} is not installed: tests/support/tools.sh fetches it")
-        pytest.skip(f"{program} is not installed: tests/support/tools.sh says how")
+        _unavailable(program)
     return found
+
+
+def _unavailable(what: str) -> NoReturn:
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{what}: not installed; tests/support/tools.sh fetches it")
+    pytest.skip(f"{what}: not installed; tests/support/tools.sh says how")
 
 
 T = TypeVar("T")
@@ -139,11 +145,14 @@ class Alertmanager(_Server):
 
     def __init__(self, directory: Path, configuration: Mapping[str, Any]) -> None:
         directory.mkdir(parents=True, exist_ok=True)
+        program = tool("prometheus-alertmanager")
+        if Path(program).is_relative_to(ROOT) and not TEMPLATES.exists():
+            _unavailable("the templates of Debian's prometheus-alertmanager")
         file = directory / "alertmanager.yml"
         file.write_text(yaml.safe_dump(dict(configuration)))
         port = free_port(HOST)
         arguments = (
-            tool("prometheus-alertmanager"),
+            program,
             f"--config.file={file}",
             f"--storage.path={directory / 'alertmanager'}",
             f"--web.listen-address={HOST}:{port}",

@@ -55,3 +55,10 @@ for pair in promtool:prometheus prometheus:prometheus amtool:prometheus-alertman
     echo "Not installed: $program. Tests of the alert rules need it" \
         "(Debian: sudo apt install $package; macOS: brew install prometheus alertmanager)." >&2
 done
+
+# Debian's Alertmanager reads its templates from where its package puts them, and nowhere else.
+templates=/usr/share/prometheus/alertmanager
+if [ -d "$tools$templates" ] && [ ! -e "$templates" ] && [ "$(id -u)" = 0 ]; then
+    mkdir -p "$(dirname "$templates")"
+    cp -r "$tools$templates" "$templates"
+fi

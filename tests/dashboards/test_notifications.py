@@ -1,0 +1,210 @@
+"""From metrics of a queue to a person: the shipped rules and routes, by real programs.
+
+Only intervals and receivers differ from what is shipped.
+"""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prometheus_client import CollectorRegistry
+
+from sinks.queue_metrics import QueueCollector, Sample
+from tests.support.exposition import exposition
+from tests.support.prometheus import Alertmanager, Prometheus, wait_until
+
+ROOT = Path(__file__).parents[2]
+PROMETHEUS = ROOT / "dashboards/prometheus"
+SOON = "1s"
+
+
+class Receiver:
+    """A webhook that people would be told by; keeps what it was sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[dict[str, Any]] = []
+        kept = self.sent
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                length = int(self.headers["Content-Length"])
+                kept.append(json.loads(self.rfile.read(length)))
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                """Quiet."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/"
+
+    def __enter__(self) -> "Receiver":
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def of(self, alertname: str, status: str) -> list[dict[str, Any]]:
+        """Notifications of that status with an alert of that name."""
+        return [
+            n
+            for n in self.sent
+            if n["status"] == status
+            and alertname in {alert["labels"]["alertname"] for alert in n["alerts"]}
+        ]
+
+
+def hurried(directory: Path) -> list[Path]:
+    """The shipped rules, with nothing to wait for."""
+    written = []
+    for file in sorted((PROMETHEUS / "rules").glob("*.yml")):
+        rules = yaml.safe_load(file.read_text())
+        for group in rules["groups"]:
+            for rule in group["rules"]:
+                rule |= {key: SOON for key in ("for", "keep_firing_for") if key in rule}
+        copy = directory / file.name
+        copy.write_text(yaml.safe_dump(rules))
+        written.append(copy)
+    return written
+
+
+def routed_to(receiver: Receiver) -> dict[str, Any]:
+    """The shipped routes, to one webhook and at once."""
+    shipped = ROOT / "dashboards/alertmanager/alertmanager.yml"
+    configuration: dict[str, Any] = yaml.safe_load(shipped.read_text())
+    configuration["route"] |= {"group_wait": SOON, "group_interval": SOON}
+    for one in configuration["receivers"]:
+        one["webhook_configs"] = [{"url": receiver.url, "send_resolved": True}]
+    return configuration
+
+
+@dataclass
+class Worker:
+    """What a worker says of two queues, one of which is in trouble or not."""
+
+    waiting: int = 1
+    knows: bool = True
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+
+    def __post_init__(self) -> None:
+        self.registry.register(QueueCollector(self._samples))
+
+    def _samples(self) -> list[Sample]:
+        if not self.knows:
+            return []
+        return [self._sample("support", self.waiting), self._sample("sales", 0)]
+
+    def _sample(self, queue: str, waiting: int) -> Sample:
+        values: dict[tuple[str, tuple[str, ...]], float] = {
+            ("queue_current", ()): 1,
+            ("queue_open", ()): 1,
+            ("queue_waiting", ()): waiting,
+            ("queue_agents", ("available",)): 2,
+        }
+        for severity, opens, closes in (("warning", 5, 3), ("critical", 10, 6)):
+            values["queue_threshold", ("waiting", severity)] = opens
+            values["queue_closing_threshold", ("waiting", severity)] = closes
+            values["queue_threshold", ("longest_wait_now_seconds", severity)] = opens * 10
+            values["queue_closing_threshold", ("longest_wait_now_seconds", severity)] = closes * 10
+        if waiting:
+            values["queue_oldest_enqueued_timestamp_seconds", ()] = 1.6e9 if waiting > 5 else 4e9
+        return Sample("acme", queue, values)
+
+
+@dataclass(frozen=True)
+class Watched:
+    """All parts, running."""
+
+    worker: Worker
+    prometheus: Prometheus
+    alertmanager: Alertmanager
+    receiver: Receiver
+
+
+@contextmanager
+def watched(directory: Path, target: str, worker: Worker) -> Iterator[Watched]:
+    with (
+        Receiver() as receiver,
+        Alertmanager(directory, routed_to(receiver)) as alertmanager,
+        Prometheus(
+            directory,
+            [target],
+            rule_files=hurried(directory),
+            alertmanager=alertmanager.address,
+        ) as prometheus,
+    ):
+        yield Watched(worker, prometheus, alertmanager, receiver)
+
+
+@pytest.fixture
+def worker() -> Worker:
+    return Worker()
+
+
+def test_a_queue_in_trouble_is_told_once_and_over_once(tmp_path: Path, worker: Worker) -> None:
+    """A restart of its worker in between tells nobody anything."""
+    with exposition(worker.registry) as target, watched(tmp_path, target, worker) as all_parts:
+        ask, told = all_parts.prometheus.query, all_parts.receiver
+        wait_until(lambda: ask("switchboard:queue_judged"), "queues to be judged")
+        assert told.sent == []
+
+        worker.waiting = 12
+        wait_until(lambda: told.of("SwitchboardManyWaiting", "firing"), "a notification")
+
+        worker.knows = False
+        wait_until(lambda: not ask("switchboard_queue_waiting"), "the worker to be gone")
+        worker.knows = True
+        wait_until(lambda: ask("switchboard:queue_judged"), "the worker to be back")
+
+        worker.waiting = 0
+        wait_until(lambda: told.of("SwitchboardManyWaiting", "resolved"), "the end of it")
+
+        first, last = told.sent
+    assert (first["status"], last["status"]) == ("firing", "resolved")
+    assert first["groupLabels"] == {"tenant": "acme", "queue": "support"}
+    alerts = {alert["labels"]["alertname"]: alert for alert in first["alerts"]}
+    assert set(alerts) == {"SwitchboardManyWaiting", "SwitchboardLongWait"}
+    many = alerts["SwitchboardManyWaiting"]
+    assert many["labels"]["severity"] == "critical", "and the warning is silent beside it"
+    assert many["annotations"]["summary"] == "12 contacts wait in support"
+    assert many["annotations"]["description"] == (
+        "12 contacts wait in support (acme); the critical threshold is 10."
+    )
+    page, _, section = many["annotations"]["runbook_url"].partition("#")
+    assert f"## {many['labels']['alertname']}" in (ROOT / page).read_text()
+    assert section == "switchboardmanywaiting"
+
+
+def test_a_dead_pipeline_speaks_for_itself_and_silences_queues(
+    tmp_path: Path, worker: Worker
+) -> None:
+    worker.waiting = 12
+    with ExitStack() as serving:
+        target = serving.enter_context(exposition(worker.registry))
+        with watched(tmp_path, target, worker) as all_parts:
+            told = all_parts.receiver
+            wait_until(lambda: told.of("SwitchboardManyWaiting", "firing"), "a notification")
+            serving.close()
+            wait_until(lambda: told.of("SwitchboardAbsent", "firing"), "the pipeline's own alert")
+            wait_until(
+                lambda: state_of(all_parts.alertmanager, "SwitchboardManyWaiting") == "suppressed",
+                "the queue's alert to be silenced",
+            )
+            queues = [n for n in told.sent if n["groupLabels"].get("queue")]
+    assert [n["status"] for n in queues] == ["firing"], "told before, and not that it is over"
+
+
+def state_of(alertmanager: Alertmanager, alertname: str) -> str:
+    """What Alertmanager does with the critical alert of that name."""
+    wanted = {"alertname": alertname, "severity": "critical"}
+    found = [a for a in alertmanager.alerts() if wanted.items() <= a["labels"].items()]
+    return str(found[0]["status"]["state"]) if found else ""
