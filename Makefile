@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 COMPILED := build/compiled/.built
+PEERS := build/peers/.built
 ARGS ?=
 
 # The first Python in the range that requirements/ is locked for (tool.uv in pyproject.toml).
@@ -18,7 +19,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --only-binary :all: --no-header --no-emit-index-url
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench faults truth lock clean
+.PHONY: help demo test check format bench curve peers faults truth lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,8 +48,20 @@ format: $(DEV) ## Format the code and sort its imports
 	$(BIN)/ruff check --select I --fix
 	$(BIN)/ruff format
 
-bench: $(COMPILED) ## Measure what an event costs
+bench: $(COMPILED) ## Measure what an event costs (make peers bench ARGS=--peers: what it costs others)
 	$(BIN)/python -m benchmarks $(ARGS)
+
+curve: $(COMPILED) $(PEERS) ## Measure how that grows with events, queues, contacts, partitions, workers
+	$(BIN)/python -m benchmarks.curve $(ARGS)
+	build/peers/bin/python -m benchmarks.plots
+
+peers: $(PEERS) ## Set up what else is measured: Faust, Quix Streams, bytewax; draws plots, too
+
+$(PEERS): requirements/peers.txt $(DEV)
+	'$(BIN)/python' -m venv --clear build/peers
+	build/peers/bin/python -m pip --disable-pip-version-check install --require-hashes \
+		--only-binary :all: -r requirements/peers.txt
+	@touch $@
 
 faults: $(COMPILED) ## Hurt it in every way we know, and compare with an oracle (hours; ARGS=--short: minutes)
 	@sh tests/support/tools.sh
@@ -66,7 +79,7 @@ truth: $(DEV) ## Compare every KPI of simulated days with what happened in them 
 	$(BIN)/python -m tests.truth $(ARGS)
 
 # build: what makes the package. server: without the embedded parts. Each later one stands on the
-# earlier ones' versions, so that all agree.
+# earlier ones' versions, so that all agree; but for peers, which is an environment of its own.
 lock: $(DEV) ## Compile requirements/ anew from pyproject.toml (needs the network)
 	$(LOCK) --upgrade --group pyproject.toml:build --output-file requirements/build.txt
 	$(LOCK) --upgrade pyproject.toml --output-file requirements/server.txt
@@ -74,6 +87,7 @@ lock: $(DEV) ## Compile requirements/ anew from pyproject.toml (needs the networ
 		--output-file requirements/runtime.txt
 	$(LOCK) --upgrade pyproject.toml --all-extras --group dev --constraint requirements/runtime.txt \
 		--constraint requirements/build.txt --output-file requirements/dev.txt
+	$(LOCK) --upgrade --group pyproject.toml:peers --output-file requirements/peers.txt
 
 clean: ## Remove what was built and computed (.venv stays)
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,7 +1,7 @@
 """How fast one worker is: preloaded topics, `switchboard run` on one core, rows in ClickHouse.
 
     python -m benchmarks [--events 2000000] [--partitions 8] [--source simulator|queue-log]
-                         [--runs 1] [--interpreted]
+                         [--runs 1] [--interpreted] [--peers NAME …]
 
 The worker runs with the fold compiled, as the image has it: `make bench` builds that first. It has
 one core to itself; broker and load keep off it. Measured is from the last look before the first
@@ -21,9 +21,10 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final, cast, get_args
+from typing import Any, Final, cast, get_args
 
 from benchmarks.expected import ORACLE_EVENTS, check, check_by_oracle, counts_of
+from benchmarks.peers.run import NAMES, measured_peers
 from benchmarks.records import Load, Source, publish, records_of
 from benchmarks.worker import COMPILED, MeasuredWorker, Sample, beside, decode_us, stages
 from schemas.settings import Settings, load_settings
@@ -63,6 +64,9 @@ def main() -> None:
     arguments.add_argument("--source", choices=get_args(Source), default="simulator")
     arguments.add_argument("--runs", type=int, default=1, help="the median of so many is told")
     arguments.add_argument("--interpreted", action="store_true", help="with the fold as it is")
+    arguments.add_argument(
+        "--peers", nargs="*", choices=NAMES, metavar="NAME", help=f"and {', '.join(NAMES)}, or some"
+    )
     asked = arguments.parse_args()
     compiled = not asked.interpreted
     if compiled and not COMPILED.is_dir():
@@ -71,6 +75,7 @@ def main() -> None:
     core = max(os.sched_getaffinity(0))
     shutil.rmtree(DIRECTORY, ignore_errors=True)
     DIRECTORY.mkdir(parents=True)
+    peers: dict[str, Any] = {}
     with beside(core), EmbeddedBroker(DIRECTORY) as broker:
         settings = settings_for(DIRECTORY / "data-0", asked.partitions)
         ends, published_at = preload(settings, broker.bootstrap, load)
@@ -87,7 +92,16 @@ def main() -> None:
             )
             for run in range(asked.runs)
         ]
-    _report(results, versions() | {"fold": "compiled" if compiled else "interpreted"})
+        if asked.peers is not None:
+            peers = measured_peers(
+                broker.bootstrap,
+                load,
+                names=asked.peers or list(NAMES),
+                partitions=asked.partitions,
+                core=core,
+                target=settings.queue("").target_seconds,
+            )
+    _report(results, versions() | {"fold": "compiled" if compiled else "interpreted"}, peers)
 
 
 def settings_for(data: Path, partitions: int) -> Settings:
@@ -149,8 +163,7 @@ def span(worker: MeasuredWorker, ends: Mapping[tuple[str, int], int]) -> tuple[S
     Everything is stored when checkpoints cover the ends of all partitions; that takes up to their
     interval longer, which is not counted.
     """
-    before = list(worker.until(lambda sample: sample.begun, "the first event"))[-2:]
-    last = before[-1]
+    first = last = before_first(worker)
 
     def covered(sample: Sample) -> bool:
         reached = sample.covered()
@@ -159,7 +172,12 @@ def span(worker: MeasuredWorker, ends: Mapping[tuple[str, int], int]) -> tuple[S
     for sample in worker.until(covered, "the last event"):
         if sample.rows > last.rows:
             last = sample
-    return before[0], last
+    return first, last
+
+
+def before_first(worker: MeasuredWorker) -> Sample:
+    """The last look before the first event."""
+    return list(worker.until(lambda sample: sample.begun, "the first event"))[-2:][0]
 
 
 def versions() -> dict[str, str]:
@@ -170,7 +188,7 @@ def versions() -> dict[str, str]:
     }
 
 
-def _report(results: list[Result], of: dict[str, str]) -> None:
+def _report(results: list[Result], of: dict[str, str], peers: dict[str, Any]) -> None:
     by_speed = sorted(results, key=lambda result: result.events_per_second)
     middle = by_speed[len(by_speed) // 2]
     print(f"fold               {of['fold']:>12}")
@@ -184,10 +202,18 @@ def _report(results: list[Result], of: dict[str, str]) -> None:
         speeds = ", ".join(f"{r.events_per_second:,.0f}" for r in by_speed)
         spread = statistics.pstdev(r.cpu_us_per_event for r in results)
         print(f"runs               {speeds} events/s; CPU +- {spread:.2f} us")
+    own = middle.cpu_us_per_event - middle.stages["engine"]
+    for name, peer in peers.items():
+        ours = middle.cpu_us_per_event if peer["engine_included"] else own
+        peer["ratio"] = peer["cpu_us_per_event"] / ours
+        print(
+            f"{name:<19}{peer['cpu_us_per_event']:>12.2f} CPU us/event, {peer['ratio']:.2f} x ours"
+        )
     told = asdict(middle) | {
         "events_per_second": middle.events_per_second,
         "cpu_us_per_event": middle.cpu_us_per_event,
         "runs": [r.events_per_second for r in results],
+        "peers": peers,
         "versions": of,
     }
     (BUILD / "bench.json").write_text(json.dumps(told, indent=2) + "\n")

@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 ROOT = Path(__file__).parents[2]
-FILES = ("build", "server", "runtime", "dev")
+FILES = ("build", "server", "runtime", "dev", "peers")
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 PLATFORMS = ("linux", "darwin")
@@ -38,6 +38,7 @@ def asked(name: str) -> list[Requirement]:
         "server": project["dependencies"],
         "runtime": [*project["dependencies"], *extras],
         "dev": [*project["dependencies"], *extras, *groups["build"], *groups["dev"]],
+        "peers": groups["peers"],
     }[name]
     return [Requirement(text) for text in texts if isinstance(text, str)]
 
@@ -53,6 +54,8 @@ def test_all_that_is_asked_for_is_pinned(name: str, platform: str, python: str) 
     }
     pinned = pins(name)
     for requirement in asked(name):
+        if requirement.marker is not None and not requirement.marker.evaluate(environment):
+            continue
         versions = [
             version
             for version, marker in pinned[requirement.name.lower()]
