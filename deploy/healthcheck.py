@@ -1,12 +1,16 @@
-"""Exit 0 if the worker in this container answers at /healthz. Standard library only."""
+"""Exit 0 if this container answers. Standard library only.
+
+healthcheck.py [PORT PATH]    without them, where a worker has its health
+"""
 
 import os
 import sys
 import urllib.error
 import urllib.request
 
-PORT = os.environ.get("SWITCHBOARD_HTTP__PORT", "8080")
-URL = f"http://127.0.0.1:{PORT}/healthz"
+HEALTH = (os.environ.get("SWITCHBOARD_HTTP__PORT", "8080"), "/healthz")
+PORT, PATH = sys.argv[1:] or HEALTH
+URL = f"http://127.0.0.1:{PORT}{PATH}"
 
 try:
     with urllib.request.urlopen(URL, timeout=4) as answer:

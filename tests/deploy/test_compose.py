@@ -17,6 +17,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "docker-compose.yml"
+USERS = ROOT / "deploy/clickhouse/users.xml"
 JOBS = {"topics", "migrate"}
 SECRET = re.compile(r"PASSWORD|SECRET|TOKEN")
 VARIABLE = re.compile(r"\$\{(?P<name>[A-Z_]+)(?P<rest>[^}]*)\}")
@@ -47,7 +48,7 @@ def test_follows_the_compose_specification(compose: dict[str, Any]) -> None:
 
 
 def test_has_every_part(services: dict[str, Any]) -> None:
-    servers = {"kafka", "clickhouse", "worker", "prometheus", "alertmanager", "grafana"}
+    servers = {"kafka", "clickhouse", "worker", "api", "prometheus", "alertmanager", "grafana"}
     assert set(services) == servers | JOBS
 
 
@@ -101,7 +102,7 @@ def test_no_secret_has_a_published_value(services: dict[str, Any]) -> None:
         for key, value in body.get("environment", {}).items()
         if SECRET.search(key)
     }
-    assert len(secrets) == 7
+    assert len(secrets) == 8
     for where, value in secrets.items():
         assert re.fullmatch(r"\$\{[A-Z_]+:\?[^}]+\}", value), where
     assert {key: value for key, value in documented().items() if SECRET.search(key) and value} == {}
@@ -143,8 +144,31 @@ def test_no_port_is_open_to_the_network(services: dict[str, Any]) -> None:
     assert "container_name" not in services["worker"]
 
 
+def test_the_api_waits_for_a_token_and_is_reached_where_it_listens(
+    services: dict[str, Any],
+) -> None:
+    api, port = services["api"], services["api"]["environment"]["SWITCHBOARD_API__PORT"]
+    assert api["profiles"] == ["api"], "without a token it would not start"
+    assert api["ports"] == [f"127.0.0.1:{port}:{port}"]
+    assert api["healthcheck"]["test"][-2:] == [port, "/openapi.json"]
+    assert api["environment"]["SWITCHBOARD_API__HOST"] == "0.0.0.0"  # noqa: S104 -- as above
+
+
+def test_the_worker_may_read_what_it_reads() -> None:
+    """Every table after FROM in what a worker asks for."""
+    granted = set(re.findall(r"SELECT ON switchboard\.(\w+)", USERS.read_text()))
+    asking = ("sinks/checkpoints.py", "streams/identity/beginning.py", "streams/erasure.py")
+    asked = {
+        table
+        for file in asking
+        for table in re.findall(r"\bFROM ([a-z_]+)", (ROOT / file).read_text())
+    }
+    assert {"checkpoints", "topic_logs", "identity_links", "erasure_marks"} <= asked
+    assert asked <= granted
+
+
 def test_clickhouse_has_three_users_and_each_comes_with_a_password() -> None:
-    users = ET.parse(ROOT / "deploy/clickhouse/users.xml").find("users")  # noqa: S314 -- our own
+    users = ET.parse(USERS).find("users")  # noqa: S314 -- our own
     assert users is not None
     default, *named = list(users)
     assert (default.tag, default.attrib) == ("default", {"remove": "remove"})
@@ -162,7 +186,7 @@ def test_clickhouse_has_three_users_and_each_comes_with_a_password() -> None:
 
 
 def test_services_use_the_user_made_for_their_job(services: dict[str, Any]) -> None:
-    for service, user in (("worker", "ingest"), ("migrate", "migrate")):
+    for service, user in (("worker", "ingest"), ("migrate", "migrate"), ("api", "query")):
         environment = services[service]["environment"]
         assert environment["SWITCHBOARD_CLICKHOUSE__USER"] == user
         password = environment["SWITCHBOARD_CLICKHOUSE__PASSWORD"]
@@ -176,7 +200,7 @@ def test_settings_given_to_services_are_settings_that_exist(
 ) -> None:
     from schemas.settings import load_settings
 
-    for service in ("topics", "migrate", "worker"):
+    for service in ("topics", "migrate", "worker", "api"):
         for key, value in services[service]["environment"].items():
             default = VARIABLE.sub(lambda m: m["rest"][2:], value)
             monkeypatch.setenv(key, default)

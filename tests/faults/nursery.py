@@ -23,6 +23,7 @@ import faust.assignor.partition_assignor
 import faust.livecheck
 import faust.tables.manager
 import faust.worker
+import rich._emoji_codes
 import rich.table
 
 import streams.app

@@ -57,7 +57,7 @@ class Plan:
     flush_rows: int = 20_000
     victims_flush_rows: int = 3_000
     """Of workers that die at a failpoint: the log has to last for all of them."""
-    flush_seconds: float = 0.5
+    flush_seconds: float = 1.0
     checkpoint_seconds: float = 2.0
     buffer_bytes: int = 16 << 20
     """Smaller than the log, so that reading has to pause while ClickHouse is away."""
