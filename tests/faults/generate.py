@@ -7,7 +7,7 @@ that logs of two shapes tell the same story and must lead to the same results.
 
 import random
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -170,9 +170,11 @@ def _contents(dice: random.Random, events: int) -> Iterator[_Told]:
             yield event
     number = 0
     while made < events:
-        tell: Callable[[random.Random, int, int], Iterator[_Told]]
-        tell = _chat if dice.random() < 0.15 else _call
-        for event in tell(dice, number, agents):
+        if dice.random() < 0.15:
+            contact = _chat(dice, number, agents)
+        else:
+            contact = _call(dice, number, agents, events)
+        for event in contact:
             made += 1
             yield event
         number += 1
@@ -191,10 +193,12 @@ def _email(customer: int) -> dict[str, str]:
     return {"kind": "email", "value": f"customer{customer}@example.org"}
 
 
-def _call(dice: random.Random, number: int, agents: int) -> Iterator[_Told]:
+def _call(dice: random.Random, number: int, agents: int, made_of: int) -> Iterator[_Told]:
     source = SKEWED_SOURCE if dice.random() < 0.15 else "pbx-north"
     queue = SKEWED_QUEUE if source == SKEWED_SOURCE else dice.choice(("support", "sales"))
-    subject = f"{REFUSED_PREFIX if number % 97 == 7 else 'call-'}{number}"
+    # A few in a log of any size: what is refused is looked for row by row.
+    refused = number % max(97, made_of // 100) == 7
+    subject = f"{REFUSED_PREFIX if refused else 'call-'}{number}"
     told = partial(_Told, topic=EVENTS_CALL, source=source, subject=subject)
     at = _moment(dice)
     customer = dice.randrange(10_000)
@@ -234,6 +238,9 @@ def _call(dice: random.Random, number: int, agents: int) -> Iterator[_Told]:
     if dice.random() < 0.6:
         yield told(ended + 10, type="wrapup.started", data=leg)
         yield told(ended + dice.randrange(5_000, 90_000), type="wrapup.ended", data=leg)
+    if dice.random() < 0.1:
+        said = {"kind": "csat", "score": float(dice.randint(1, 5)), "scale_max": 5.0}
+        yield told(ended + MINUTE_MS, type="survey.submitted", data=said)
 
 
 def _chat(dice: random.Random, number: int, agents: int) -> Iterator[_Told]:

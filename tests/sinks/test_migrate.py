@@ -1,6 +1,6 @@
 import pytest
 
-from schemas.rows import EventRow, QueueSettingRow, Row
+from schemas.rows import CustomerInteractionRow, EventRow, QueueSettingRow, Row
 from schemas.tables import TABLES
 from sinks.migrate import (
     RETAINED_BY,
@@ -13,6 +13,9 @@ from sinks.migrate import (
 )
 from sinks.store import Store
 from tests.support.rows import row
+
+SMALL_GRANULES = 10
+"""The migration that gives contacts their granules."""
 
 
 def setting(queue: str, target_ms: int = 20_000) -> QueueSettingRow:
@@ -136,8 +139,9 @@ def test_every_statement_is_repeatable_and_parses(
     assert statements
     for statement in statements:
         # What changes one table for another is shown to be repeatable as a whole, below.
-        changes = statement.startswith(("EXCHANGE TABLES", "ALTER TABLE events"))
-        sets = " MODIFY SETTING " in statement  # to a value: the same again
+        changes = statement.startswith("EXCHANGE TABLES") or " ATTACH PARTITION ALL " in statement
+        # To a value, or of what is there: the same again.
+        sets = " MODIFY SETTING " in statement or " MATERIALIZE INDEX " in statement
         assert changes or sets or " IF NOT EXISTS " in statement or " IF EXISTS " in statement
         assert embedded_store.query(f"EXPLAIN AST {statement}")
 
@@ -161,6 +165,28 @@ def test_a_change_of_tables_that_was_cut_off_loses_no_event(empty_store: Store, 
     assert [found["event_id"] for found in kept] == ["between", *ids]
     tables = empty_store.query("SHOW TABLES LIKE 'events_by_contact%'")
     assert tables == []
+
+
+@pytest.mark.parametrize("done", range(1, 5))
+def test_small_granules_that_were_cut_off_lose_no_contact(empty_store: Store, done: int) -> None:
+    before = [m for m in packaged_migrations() if m.number < SMALL_GRANULES]
+    (change,) = [m for m in packaged_migrations() if m.number == SMALL_GRANULES]
+    migrate(empty_store, migrations=before)
+    contacts = [row(CustomerInteractionRow, interaction_id=f"i-{n}", version=n) for n in range(4)]
+    empty_store.insert(CustomerInteractionRow, contacts)
+    for statement in render(change.text, None)[:done]:
+        empty_store.command(statement)
+    empty_store.insert(CustomerInteractionRow, [row(CustomerInteractionRow, interaction_id="new")])
+    migrate(empty_store)
+    kept = empty_store.query(
+        "SELECT interaction_id AS i FROM customer_interactions FINAL ORDER BY i"
+    )
+    assert [found["i"] for found in kept] == ["i-0", "i-1", "i-2", "i-3", "new"]
+    assert empty_store.query("SHOW TABLES LIKE 'customer_interactions_small%'") == []
+
+
+def test_a_customers_page_reads_small_granules(store: Store) -> None:
+    assert "index_granularity = 256" in engine_of(store, "customer_interactions")
 
 
 def test_events_lie_in_small_granules_that_say_whose_they_are(store: Store) -> None:
