@@ -28,6 +28,7 @@ COMMANDS: Final = (
     "topics",
     "dead-letters",
     "forget",
+    "recompute",
     "migrate",
     "doctor",
     "config",
