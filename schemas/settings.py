@@ -27,6 +27,7 @@ from schemas.api import ApiSettings
 from schemas.identity import IdentitySettings
 from schemas.queues import QueueSettings
 from schemas.sections import BrokerSettings, ClickHouseSettings, HttpSettings, ProcessingSettings
+from schemas.webhooks import WebhookSettings
 
 PREFIX: Final = "SWITCHBOARD_"
 DEFAULT_FILE: Final = Path("switchboard.toml")
@@ -84,6 +85,8 @@ class Settings(BaseSettings):
     """The worker's own web server."""
     api: ApiSettings = ApiSettings()
     """The HTTP API about customers. It is served where there is a token."""
+    webhooks: WebhookSettings = WebhookSettings()
+    """Whom `switchboard alerts deliver` tells of breaches, with the Standard Webhooks signature."""
     queues: dict[str, QueueSettings] = Field(default_factory=dict)
     """Queues by name; `default` holds what the others leave out."""
 

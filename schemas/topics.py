@@ -16,6 +16,7 @@ EVENTS_DEAD_LETTER: Final = "events.dead_letter"
 EVENTS_LATE: Final = "events.late"
 KPI_PANES: Final = "kpi.panes"
 QUEUE_BREACHES: Final = "queue.breaches"
+QUEUE_BREACHES_UNDELIVERED: Final = "queue.breaches.undelivered"
 IDENTITY_LINKS: Final = "identity.links"
 INTERACTIONS_CLOSED: Final = "interactions.closed"
 
@@ -37,6 +38,7 @@ DERIVED_TOPICS: Final[tuple[str, ...]] = (
     EVENTS_LATE,
     KPI_PANES,
     QUEUE_BREACHES,
+    QUEUE_BREACHES_UNDELIVERED,
     IDENTITY_LINKS,
     INTERACTIONS_CLOSED,
 )

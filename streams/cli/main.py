@@ -27,6 +27,7 @@ COMMANDS: Final = (
     "simulate",
     "topics",
     "dead-letters",
+    "alerts",
     "forget",
     "recompute",
     "migrate",

@@ -1,0 +1,1 @@
+"""Telling webhooks of breaches: a consumer of `queue.breaches`."""
