@@ -48,6 +48,16 @@ FROM numbers({{first:UInt64}}, {{many:UInt64}})"""
 
 _INTERACTIONS: Final = f"""
 INSERT INTO interactions
+(
+  tenant, interaction_id, channel, direction, purpose, language, site, opened_at, started_at,
+  last_event_at, ended_at, status, ended_by, disposition, resolved, topic, linked_to,
+  customer_key, customer_name, identifiers, agents, wait_ms, talk_ms, hold_ms, wrapup_ms,
+  missed_rings, transfers, messages_by_customer, messages_by_agent, messages_by_bot,
+  messages_automatic, first_response_ms, disagreements, events, visits_queue,
+  visits_entered_at, visits_exited_at, visits_ended_at, visits_outcome, visits_agent,
+  visits_wait_ms, visits_talk_ms, visits_hold_ms, visits_holds, visits_wrapup_ms,
+  visits_ring_ms, visits_missed_rings, visits_transfer, log, source_partition, version
+)
 SELECT
   '{TENANT}', id, channel, 'inbound', 'service', 'en', 'north',
   at, at, at + toIntervalMillisecond(wait_ms + talk_ms + 60000),

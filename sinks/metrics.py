@@ -56,6 +56,12 @@ class Metrics:
             "Records set aside because they could not be read or stored, by reason.",
             ("reason",),
         )
+        self.identity_quarantined = self._counter(
+            "identity_quarantined_total",
+            "Pairs of identifiers that were shown together and kept apart, because they would make"
+            " one customer of several, by reason. `switchboard customer quarantine` lists them.",
+            ("reason",),
+        )
         self.feed_last_event = self._gauge(
             "feed_last_event_timestamp_seconds",
             "Time of the newest event of a source, as Unix time. Silence shows here.",

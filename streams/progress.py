@@ -88,6 +88,8 @@ class Progress:
                     metrics.clock_skew.labels(tp.topic).inc(n)
                 case "dead_letter":
                     metrics.dead_letters.labels(which).inc(n)
+                case "quarantined":
+                    metrics.identity_quarantined.labels(which).inc(n)
                 case _:
                     raise ValueError(f"the fold counts {what!r}, which no metric shows")
 

@@ -5,7 +5,7 @@ depends on the log alone. Pure. What its nodes say to others is published before
 vouches for it: at once by whoever calls `take_messages`, or with the rows that `drain` gives.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -20,7 +20,7 @@ from schemas.rows import VERSION_OFFSET_BITS, DeadLetterRow
 from streams.fold.output import Output, Place, Record, RowTuple, dead_letter_row
 from streams.fold.partition import OffsetGap
 from streams.identity import state
-from streams.identity.edges import Edge
+from streams.identity.edges import Edge, Pair
 from streams.identity.erased import Erased
 from streams.identity.guards import Limits, Verdict
 from streams.identity.messages import Message, Unreadable, read, rendered
@@ -129,7 +129,20 @@ class LinksFold:
             for pair, verdict in verdicts.items():
                 for row in _edge_rows(root, root.edges[pair], verdict, version):
                     output.add(IdentityEdgeRow, row)
+            self._count_apart(root, verdicts, output)
         return output
+
+    def _count_apart(self, root: Root, verdicts: Mapping[Pair, Verdict], output: Output) -> None:
+        """Count the edges that are quarantined from now on.
+
+        Which were before is no part of the state: after a restart those of customers that change
+        count once more.
+        """
+        apart = {pair: v.reason for pair, v in verdicts.items() if v.state == "quarantined"}
+        for pair in apart.keys() - root.apart:
+            output.counts["quarantined", apart[pair]] += 1
+        if apart or root.apart:
+            root.apart = (root.apart - verdicts.keys()) | apart.keys()
 
     def snapshot(self) -> bytes:
         """The state, serialised; rows and messages must have been drained and stored before."""

@@ -5,7 +5,7 @@ shared ones left out, keep what they have. So a new edge costs as much as its cu
 not as much as a shared identifier has neighbours.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Set
 from typing import Final
 
 from streams.identity.edges import Edge, Pair
@@ -34,15 +34,17 @@ class Root:
     Attributes:
         version: grows with all that is heard, and beyond that of whoever hands edges over.
         shared: identifiers with too many neighbours.
+        apart: the edges that were quarantined when they were last looked at.
     """
 
-    __slots__ = ("_around", "edges", "shared", "tenant", "version")
+    __slots__ = ("_around", "apart", "edges", "shared", "tenant", "version")
 
     def __init__(self, tenant: str) -> None:
         self.tenant = tenant
         self.edges: dict[Pair, Edge] = {}
         self.version = 0
         self.shared: Collection[str] = ()
+        self.apart: Set[Pair] = frozenset()
         self._around: Around | None = None
 
     def knows(self, key: str) -> bool:

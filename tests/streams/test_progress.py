@@ -82,6 +82,8 @@ def test_what_folds_count_has_a_metric_each_and_nothing_is_dropped() -> None:
     progress = Progress(metrics)
     counts = {("event", "stored"): 5, ("late", "applied"): 2, ("skewed", "pbx"): 1}
     progress.counted(A, Counter(counts | {("dead_letter", "empty"): 3, ("repeated", ""): 4}))
+    progress.counted(A, Counter({("quarantined", "too_large"): 2}))
+    assert value(metrics, "identity_quarantined_total", reason="too_large") == 2
     assert value(metrics, "events_total", topic=EVENTS_CALL, outcome="stored") == 5
     assert value(metrics, "events_total", topic=EVENTS_CALL, outcome="repeated") == 4
     assert value(metrics, "late_events_total", topic=EVENTS_CALL) == 2

@@ -50,6 +50,22 @@ def named(table: Any, rows: list[tuple[Any, ...]]) -> list[dict[str, Any]]:
     return [dict(zip(table.columns(), row, strict=True)) for row in rows]
 
 
+def test_an_edge_is_counted_when_it_is_quarantined_and_once() -> None:
+    under_test = fold()
+    numbers = [
+        of_edge("t", edge(("p", "phone"), (n, "customer_number"), at=at, rule=SHOWN, evidence="i"))
+        for at, n in enumerate(("k-1", "k-2", "k-3"))
+    ]
+    under_test.hear(numbers[:2])
+    while messages := under_test.take_messages():
+        under_test.hear(messages)
+    assert under_test.drain().counts == {("quarantined", "strong_identifiers"): 1}
+    under_test.hear(numbers)
+    while messages := under_test.take_messages():
+        under_test.hear(messages)
+    assert under_test.drain().counts == {("quarantined", "strong_identifiers"): 1}
+
+
 def test_a_link_becomes_a_customer_two_rows_an_edge_and_a_message() -> None:
     under_test = fold()
     under_test.apply(log(link("a", "b")))
