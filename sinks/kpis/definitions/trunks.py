@@ -4,7 +4,7 @@ from typing import Final
 
 from sinks.kpis.definition import Kpi, Section
 
-SECTION: Final = Section(10, "Volumes")
+SECTION: Final = Section(11, "Volumes")
 
 KPIS: Final = (
     Kpi(
