@@ -125,6 +125,17 @@ class Publisher:
             place = result.topic, result.partition
             self.ends[place] = max(self.ends.get(place, 0), result.offset + count)
 
+    async def partitions(self, topic: str) -> list[int]:
+        """The partitions of a topic.
+
+        Raises:
+            PublishError: the broker does not say.
+        """
+        try:
+            return sorted(await self._producer.partitions_for(topic))
+        except KafkaError as error:
+            raise self._failure(error) from error
+
     def _failure(self, error: BaseException) -> PublishError:
         return PublishError(
             f"The broker at {self._bootstrap} did not acknowledge all events "

@@ -9,7 +9,20 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from schemas.rows import I64, U8, U32, U64, Instant, MaybeI64, MaybeInstant, Row, Str, Strs, Symbol
+from schemas.rows import (
+    I64,
+    U8,
+    U32,
+    U64,
+    Bytes,
+    Instant,
+    MaybeI64,
+    MaybeInstant,
+    Row,
+    Str,
+    Strs,
+    Symbol,
+)
 
 WINDOWS: Final[Mapping[str, int]] = {
     "1m": 60,
@@ -122,6 +135,24 @@ class QueueBreachRow(Row):
     threshold: Float
     interactions: Strs
     version: U64
+
+
+class PartialRecord(Row):
+    """A record for `kpi.panes`: published with the block that it belongs to, in no table."""
+
+    TABLE = ""
+    KEY = ()
+    key: Bytes
+    value: Bytes
+
+
+class BreachRecord(Row):
+    """A record for `queue.breaches`, likewise."""
+
+    TABLE = ""
+    KEY = ()
+    key: Bytes
+    value: Bytes
 
 
 MOST_CAUSES: Final = 20

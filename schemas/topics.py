@@ -30,8 +30,8 @@ CHANNEL_OF: Final[dict[str, str]] = {
 SOURCE_TOPICS: Final[tuple[str, ...]] = (*CHANNEL_OF, EVENTS_AGENT, EVENTS_CUSTOMER)
 """What stage 1 reads."""
 
-FOLDED_TOPICS: Final[tuple[str, ...]] = (*SOURCE_TOPICS, IDENTITY_LINKS)
-"""What a worker reads: the sources, and what identifiers say to each other."""
+FOLDED_TOPICS: Final[tuple[str, ...]] = (*SOURCE_TOPICS, IDENTITY_LINKS, KPI_PANES)
+"""What a worker reads: the sources, what identifiers say to each other, and partials of queues."""
 
 DERIVED_TOPICS: Final[tuple[str, ...]] = (
     EVENTS_DEAD_LETTER,

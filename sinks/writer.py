@@ -15,6 +15,7 @@ from threading import Event
 from typing import Any, Final
 
 from schemas.identity_rows import IdentityLinkRow, IdentityMessage
+from schemas.live import BreachRecord, PartialRecord
 from schemas.rows import CheckpointRow, DeadLetterRow, LateEventRow, Row
 from schemas.tables import ROWS
 from sinks.errors import StoreError, StoreMisconfigured, StoreRefused, StoreUnavailable
@@ -31,8 +32,15 @@ Block = Mapping[type[Row], Sequence[RowTuple]]
 Announce = Callable[[Block], None]
 """Tells the world of the rows in `ANNOUNCED`; returns once they are known for good. Called from the
 writing thread; raises `WriteAbandoned` when it is stopped while it waits."""
-ANNOUNCED: Final = (DeadLetterRow, LateEventRow, IdentityLinkRow, IdentityMessage)
-"""What is published before it is stored; the last of it is stored nowhere."""
+ANNOUNCED: Final = (
+    DeadLetterRow,
+    LateEventRow,
+    IdentityLinkRow,
+    IdentityMessage,
+    PartialRecord,
+    BreachRecord,
+)
+"""What is published before it is stored; the last three are stored nowhere."""
 
 FIRST_DELAY_SECONDS: Final = 0.1
 LONGEST_DELAY_SECONDS: Final = 10.0
@@ -93,7 +101,7 @@ class Writer:
     def write(self, block: Block) -> WriteReport:
         """Store a block. In this order:
 
-        1. its dead letters, late events and links are announced;
+        1. its dead letters, late events, links, partials and breaches are announced;
         2. the rows are stored, table by table in the order of `schemas.tables.ROWS`;
         3. dead letters for rows that were refused are announced, then stored;
         4. the checkpoints are stored, one insert each.

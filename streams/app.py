@@ -13,7 +13,9 @@ import asyncio
 import logging
 import platform
 import threading
+import time
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from functools import partial
 from importlib import metadata
 from typing import Any, Final
@@ -21,12 +23,15 @@ from typing import Any, Final
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
+from gateway.publish import PublishError
 from schemas.queues import QueueSettings
 from schemas.settings import Settings
-from schemas.topics import FOLDED_TOPICS, IDENTITY_LINKS
+from schemas.topics import FOLDED_TOPICS, IDENTITY_LINKS, KPI_PANES
 from sinks.checkpoints import CheckpointStore
 from sinks.errors import StoreError, StoreMisconfigured
+from sinks.kpis.service_level import PRESETS
 from sinks.metrics import Metrics
+from sinks.queue_metrics import QueueCollector, Sample
 from sinks.store import Store
 from sinks.writer import Writer
 from streams.blocks import Pace
@@ -42,6 +47,10 @@ from streams.identity.erased import Erased
 from streams.identity.guards import Limits
 from streams.identity.messages import Message
 from streams.lanes import BROKER, STORE
+from streams.monitor.beginning import MonitorBeginning
+from streams.monitor.messages import Tick
+from streams.monitor.rules import MonitorRules, ServiceLevel
+from streams.monitor.samples import values_of
 from streams.parts import identifiers_of
 from streams.progress import Progress
 from streams.takeover import Takeover
@@ -54,6 +63,11 @@ logger = logging.getLogger(__name__)
 PIPELINE: Final = "stage1"
 PROGRESS_SECONDS: Final = 0.05
 WATCH_SECONDS: Final = 1.0
+TICK_SECONDS: Final = 1.0
+SHOWN_SECONDS: Final = 0.25
+PRESENT_MS: Final = 5_000
+"""A monitor that read a tick so lately has come to the present. One that was taken over and is not
+there yet is not shown: its counters would go back, which looks like a restart."""
 ASK_SECONDS: Final = 10.0
 LOGS_SECONDS: Final = 5.0
 """How often a worker that may have nothing to store asks whether topics were made anew."""
@@ -86,6 +100,19 @@ def limits_of(settings: Settings) -> Limits:
     """What one customer may have, from the settings."""
     identity = settings.identity
     return Limits(identity.most_identifiers, dict(identity.most_of_kind))
+
+
+def monitor_rules_of(settings: Settings, erased: Erased) -> MonitorRules:
+    """What stage 2 is told of queues, from the settings and the catalogue of presets."""
+    coefficients = [coefficient.name for coefficient in fields(ServiceLevel)][1:]
+    return MonitorRules(
+        queue=settings.queue,
+        service_levels={
+            preset.id: ServiceLevel(preset.id, *(getattr(preset, name) for name in coefficients))
+            for preset in PRESETS
+        },
+        erased=erased,
+    )
 
 
 def pace_of(settings: Settings) -> Pace:
@@ -143,6 +170,9 @@ class Pipeline:
         self.worker = self._worker(settings, store, metrics)
         self._tasks: list[asyncio.Task[None]] = []
         self._ends: dict[TP, int] = {}
+        self._samples: list[Sample] = []
+        # Scraped in another thread: it gets what the last tick left.
+        metrics.registry.register(QueueCollector(lambda: self._samples))
         metrics.build.info(
             {
                 "version": metadata.version("switchboard"),
@@ -155,6 +185,7 @@ class Pipeline:
     def _worker(self, settings: Settings, store: Store, metrics: Metrics) -> Worker:
         rules = rules_of(settings)
         self._erased = rules.erased
+        self._monitor_rules = monitor_rules_of(settings, rules.erased)
         self._marks = partial(stored_marks, store)
         writer = Writer(
             store,
@@ -169,6 +200,7 @@ class Pipeline:
             takeover=Takeover(
                 *(self._broker, checkpoints, carry_over, writer, rules),
                 LinksBeginning(store, limits_of(settings), rules.erased),
+                MonitorBeginning(store, self._monitor_rules),
             ),
             writer=writer,
             abandon=self._abandon,
@@ -209,7 +241,10 @@ class Pipeline:
 
         What goes wrong for good is in `failed`; what is waited for, in `not_ready`.
         """
-        for work in (self._join, self.worker.run_timer, self._watch, self._learn_erased):
+        works = [self._join, self.worker.run_timer, self._watch, self._learn_erased]
+        if not self.worker.lanes.one_shot:
+            works += [self._tell_time, self._show_queues]
+        for work in works:
             task = asyncio.create_task(work(), name=work.__name__)
             task.add_done_callback(self._ended)
             self._tasks.append(task)
@@ -232,6 +267,32 @@ class Pipeline:
             if self._erased.learn(await self.worker.lanes.patiently(STORE, self._marks)):
                 await self.worker.erase()
 
+    async def _tell_time(self) -> None:
+        """Tell stage 2 every second what time it is, and what is read to its end here."""
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            consumer: Any = self.app._consumer
+            if self.worker.assigned is None or consumer is None or not consumer.started:
+                continue
+            now_ms = time.time_ns() // 1_000_000
+            ends = {tp: end for tp, (_, end) in consumer.fetched().items()}
+            try:
+                await self._derived.tell_time(Tick(now_ms, self.worker.current(ends, now_ms)))
+            except PublishError as error:
+                logger.info("stage 2 was not told the time: %s", error)
+
+    async def _show_queues(self) -> None:
+        """Keep at hand what a scrape asks for: of monitors that have come to the present."""
+        while True:
+            await asyncio.sleep(SHOWN_SECONDS)
+            now_ms = time.time_ns() // 1_000_000
+            self._samples = [
+                Sample(seen.tenant, seen.queue, values_of(seen, watches))
+                for fold in self.worker.monitors()
+                if now_ms - fold.ticked_at <= PRESENT_MS
+                for seen, watches in fold.lives()
+            ]
+
     async def run_until(
         self, ends: Mapping[TP, int], shown: Callable[[int], None] = lambda _: None
     ) -> None:
@@ -243,7 +304,7 @@ class Pipeline:
         self.worker.lanes.one_shot = True
         self.start()
         try:
-            while not self.worker.covers(due := {**ends, **self._derived.ends(IDENTITY_LINKS)}):
+            while not self.worker.covers(due := self._due(ends)):
                 shown(sum(self.worker.applied().values()))
                 if self.worker.has_applied(due):
                     await self.worker.settle()
@@ -253,6 +314,13 @@ class Pipeline:
                     self.failed.result()
         finally:
             await self.stop()
+
+    def _due(self, ends: Mapping[TP, int]) -> dict[TP, int]:
+        """What is to be covered: `ends`, and what came of it on topics that are read again."""
+        again = (IDENTITY_LINKS, KPI_PANES)
+        return dict(ends) | {
+            tp: n for topic in again for tp, n in self._derived.ends(topic).items()
+        }
 
     async def stop(self) -> bool:
         """Store and checkpoint what is under way, within a deadline; then leave the group, and end.

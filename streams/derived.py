@@ -36,12 +36,21 @@ from schemas.derived import (
     LateNotice,
 )
 from schemas.identity_rows import IdentityLinkRow, IdentityMessage
+from schemas.live import BreachRecord, PartialRecord
 from schemas.rows import DeadLetterRow, LateEventRow, Row
-from schemas.topics import EVENTS_DEAD_LETTER, EVENTS_LATE, IDENTITY_LINKS
+from schemas.topics import (
+    EVENTS_DEAD_LETTER,
+    EVENTS_LATE,
+    IDENTITY_LINKS,
+    KPI_PANES,
+    QUEUE_BREACHES,
+)
 from sinks.metrics import Metrics
 from sinks.writer import Block, RowTuple, WriteAbandoned
 from streams.identity.messages import Message, rendered
 from streams.identity.publishing import PublishedLinks
+from streams.monitor.messages import Tick
+from streams.monitor.messages import rendered as rendered_tick
 
 logger = logging.getLogger(__name__)
 
@@ -126,6 +135,20 @@ class DerivedTopics:
         self._count(records)
         return True
 
+    async def tell_time(self, tick: Tick) -> None:
+        """Publish a tick on every partition of `kpi.panes`. On the event loop.
+
+        Raises:
+            PublishError: it was not acknowledged; the next one will do.
+        """
+        publisher = await self._started()
+        value = rendered_tick(tick)
+        at = tick.at // 1000
+        await publisher.publish(
+            Record(KPI_PANES, b"", value, at, None, partition)
+            for partition in await publisher.partitions(KPI_PANES)
+        )
+
     def _count(self, records: list[Record]) -> None:
         for topic, count in Counter(record.topic for record in records).items():
             self._metrics.announced.labels(topic).inc(count)
@@ -161,12 +184,15 @@ class DerivedTopics:
                 return None
 
     async def _publish(self, records: list[Record]) -> None:
+        await (await self._started()).publish(records)
+
+    async def _started(self) -> Publisher:
         if self._publisher is None:
             # Repeats are recognised anyway; a producer id would be lost with its topic, or with a
             # batch that came to nothing.
             publisher = Publisher(self._bootstrap, options=self._options, idempotent=False)
             self._publisher = await publisher.__aenter__()
-        await self._publisher.publish(records)
+        return self._publisher
 
     def _waits_no_more(self) -> None:
         self.waiting_for = ""
@@ -174,13 +200,17 @@ class DerivedTopics:
 
 
 def derived_records(block: Block) -> Iterator[Record]:
-    """The records for dead letters, late events and messages among the rows of a block."""
+    """The records for topics among the rows of a block, all but those of links."""
     for row in block.get(DeadLetterRow, ()):
         yield _dead_letter(row)
     for row in block.get(LateEventRow, ()):
         yield _late_event(row)
     for key, value in block.get(IdentityMessage, ()):
         yield Record(IDENTITY_LINKS, key, value, 0)
+    for key, value in block.get(PartialRecord, ()):
+        yield Record(KPI_PANES, key, value, 0)
+    for key, value in block.get(BreachRecord, ()):
+        yield Record(QUEUE_BREACHES, key, value, 0)
 
 
 def _message(message: Message) -> Record:

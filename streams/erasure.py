@@ -23,7 +23,7 @@ import zstandard
 from schemas.erasure_rows import ErasureMarkRow, ErasureRow
 from schemas.rows import CheckpointRow
 from schemas.settings import Settings
-from schemas.topics import IDENTITY_LINKS
+from schemas.topics import IDENTITY_LINKS, KPI_PANES
 from sinks import erasure as stored
 from sinks.erasure import Person
 from sinks.store import Store
@@ -37,6 +37,8 @@ from streams.identity.erased import Erased, What, mark_of
 from streams.identity.fold import LinksFold
 from streams.identity.guards import Limits
 from streams.identity.normalise import Identifiers, guessed, spelt
+from streams.monitor.fold import MonitorFold
+from streams.monitor.rules import MonitorRules
 
 logger = logging.getLogger(__name__)
 
@@ -270,4 +272,6 @@ def _restored(row: dict[str, Any], state: bytes, rules: FoldRules, limits: Limit
     version = row["state_version"]
     if row["topic"] == IDENTITY_LINKS:
         return LinksFold(*place, limits, rules.erased, (state, version))
+    if row["topic"] == KPI_PANES:
+        return MonitorFold(*place, MonitorRules(erased=rules.erased), (state, version))
     return PartitionFold(*place, rules, restore(state, version))

@@ -22,7 +22,6 @@ from streams.fold.partition import PartitionFold
 from streams.fold.rules import FoldRules
 from streams.fold.state import restore
 from streams.folds import Fold
-from streams.identity.beginning import LinksBeginning
 from streams.topic_admin import TopicsMissingError
 
 logger = logging.getLogger(__name__)
@@ -59,6 +58,23 @@ class Broker(Protocol):
         ...
 
 
+class Beginning(Protocol):
+    """Begins the folds of a topic that is derived from others. Calls block."""
+
+    @property
+    def topic(self) -> str:
+        """The topic."""
+        ...
+
+    def restored(self, partition: int, log: str, epoch: int, saved: Checkpoint) -> Fold:
+        """The fold as its checkpoint left it. Raises `StateUnreadable`."""
+        ...
+
+    def first(self, partition: int, partitions: int, log: str, epoch: int) -> Fold:
+        """The fold of a log of which no checkpoint was ever written. Raises `StoreError`."""
+        ...
+
+
 @dataclass(slots=True)
 class Held:
     """A source partition that this worker processes.
@@ -85,14 +101,14 @@ class Takeover:
         carry_over: CarryOver,
         writer: Writer,
         rules: FoldRules,
-        links: LinksBeginning,
+        *derived: Beginning,
     ) -> None:
         self._broker = broker
         self._checkpoints = checkpoints
         self._carry_over = carry_over
         self._writer = writer
         self._rules = rules
-        self._links = links
+        self._derived = {beginning.topic: beginning for beginning in derived}
 
     def logs_changed(self, logs: Mapping[str, str]) -> bool:
         """Whether topics (topic -> log) have other logs by now, or none."""
@@ -131,17 +147,18 @@ class Takeover:
         def readable(saved: Checkpoint) -> None:
             self._restored(tp, log, epoch, saved)
 
-        if topic != self._links.topic and self._carry_over.begin(topic, log, partitions):
+        derived = self._derived.get(topic)
+        if derived is None and self._carry_over.begin(topic, log, partitions):
             self._forget_old_logs(topic)
         saved = self._checkpoints.load(topic, partition, log, readable)
         if saved is not None:
-            fold = self._restored(tp, log, epoch, saved)
-            return Held(fold, epoch, fold.next_offset)
-        if topic != self._links.topic:
+            known = self._restored(tp, log, epoch, saved)
+            return Held(known, epoch, known.next_offset)
+        if derived is None:
             # It was added to a log in use: nothing is known of it.
-            fold = PartitionFold(topic, partition, log, epoch, self._rules)
-            return Held(fold, epoch, fold.next_offset)
-        fold = self._links.first(partition, len(partitions), log, epoch)
+            empty = PartitionFold(topic, partition, log, epoch, self._rules)
+            return Held(empty, epoch, empty.next_offset)
+        fold = derived.first(partition, len(partitions), log, epoch)
         held = Held(fold, epoch, fold.next_offset)
         rows = fold.drain().rows
         # From here on what was carried over lies in this log's own checkpoint.
@@ -159,8 +176,9 @@ class Takeover:
             logger.warning("checkpoints of old logs of %s were not deleted: %s", topic, error)
 
     def _restored(self, tp: TP, log: str, epoch: int, saved: Checkpoint) -> Fold:
-        if tp.topic == self._links.topic:
-            return self._links.restored(tp.partition, log, epoch, saved)
+        derived = self._derived.get(tp.topic)
+        if derived is not None:
+            return derived.restored(tp.partition, log, epoch, saved)
         state = restore(saved.state, saved.state_version)
         return PartitionFold(tp.topic, tp.partition, log, epoch, self._rules, state)
 

@@ -30,9 +30,11 @@ from faust.types import TP
 from schemas.rows import CheckpointRow, EventRow
 from sinks.writer import WriteAbandoned, Writer
 from streams.blocks import ROW_BYTES, Block, Pace, parts_of
+from streams.fold.partition import PartitionFold
 from streams.health import Health
 from streams.identity.fold import LinksFold
 from streams.lanes import BROKER, STORE, Lanes
+from streams.monitor.fold import MonitorFold
 from streams.progress import Progress
 from streams.reading import Reader
 from streams.takeover import Held, Takeover, named
@@ -43,6 +45,13 @@ logger = logging.getLogger(__name__)
 
 SOON_SECONDS: Final = 0.25
 """How soon a block is stored after somebody's customer changed: they may be on the phone."""
+UNKNOWN_END: Final = 1 << 62
+NEARLY_MS: Final = 5_000
+"""A partition whose last record applied is no older than this is read to its end for all purposes:
+there are always some on their way."""
+TOLD_LATE_MS: Final = 120_000
+"""Events that are published so long after they happened are of the past: nothing is judged by them.
+"""
 REST: Final = 4.0
 """Blocks that are not full follow each other after so many times what storing the last one took: a
 fifth of the time goes into storing at most, while nothing waits for it."""
@@ -121,6 +130,31 @@ class Worker:
         stored = self.positions()
         return all(stored.get(tp, 0) >= end for tp, end in ends.items())
 
+    def monitors(self) -> list[MonitorFold]:
+        """The folds of `kpi.panes` that are here."""
+        folds = [self._held[tp].fold for tp in self._active or () if tp in self._held]
+        return [fold for fold in folds if isinstance(fold, MonitorFold)]
+
+    def current(self, ends: Mapping[TP, int], now_ms: int) -> dict[str, tuple[int, ...]]:
+        """Topic -> partitions that were read to their `ends`, or nearly, and whose last events were
+        told when they happened: what these folds know of queues is so now.
+        """
+        found: dict[str, list[int]] = {}
+        for tp in self._active or ():
+            held = self._held.get(tp)
+            if held is None or not isinstance(held.fold, PartitionFold):
+                continue
+            state = held.fold.state
+            if (
+                held.fold.next_offset < ends.get(tp, UNKNOWN_END)
+                and now_ms - state.produced_at > NEARLY_MS
+            ):
+                continue
+            if state.event_time >= 0 and state.produced_at - state.event_time > TOLD_LATE_MS:
+                continue
+            found.setdefault(tp.topic, []).append(tp.partition)
+        return {topic: tuple(sorted(numbers)) for topic, numbers in found.items()}
+
     async def recover(self, partitions: frozenset[TP]) -> dict[TP, int]:
         """Make ready to process `partitions` and no others; where each is to be read on.
 
@@ -175,6 +209,8 @@ class Worker:
             self._buffered_bytes += size
             if isinstance(held.fold, LinksFold):
                 await self._talk(held.fold)
+            elif isinstance(held.fold, MonitorFold) and held.fold.pending:
+                self._soon.set()
             if self._block_is_full():
                 await self.flush()
                 if self._holder(tp) is not held:

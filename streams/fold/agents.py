@@ -151,6 +151,14 @@ def overall(scopes: dict[str, str]) -> str:
     return whole or "offline"
 
 
+def state_in(scopes: dict[str, str], queue: str) -> str:
+    """The state of an agent in one queue; in `""` the one state that `overall` makes."""
+    whole = scopes.get("")
+    if not queue or whole in ("offline", "paused", "on_contact", "wrapup"):
+        return overall(scopes)
+    return scopes[queue]
+
+
 def _by_instant(changes: Iterable[Change]) -> Iterator[tuple[int, list[Change]]]:
     for at, together in groupby(sorted(changes), key=lambda change: change[0]):
         yield at, list(together)

@@ -118,10 +118,20 @@ class Pane:
     each of `thresholds` follow, for one histogram after the other. `bins` are those of the sketch.
     `generation` tells it from an earlier one of the same key that was already let go; `references`
     counts the interactions that contribute to it: while there are any it can change, and stays.
-    `changed` says that its row is not written as it is now.
+    `changed` says that its row is not written as it is now, `listed` that stage 2 was last told of
+    contacts in it that were still open.
     """
 
-    __slots__ = ("bins", "changed", "counts", "generation", "key", "references", "thresholds")
+    __slots__ = (
+        "bins",
+        "changed",
+        "counts",
+        "generation",
+        "key",
+        "listed",
+        "references",
+        "thresholds",
+    )
 
     def __init__(
         self, key: PaneKey, generation: int, thresholds: tuple[int, ...], width: int
@@ -133,6 +143,7 @@ class Pane:
         self.references = 0
         self.thresholds = thresholds
         self.changed = False
+        self.listed = False
 
     def add(self, contribution: "Contribution", sign: int) -> None:
         """Add the contribution (`sign` 1) or take it back (-1)."""

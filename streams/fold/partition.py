@@ -38,6 +38,7 @@ from streams.fold.interaction import Interaction, interaction_of, told_more
 from streams.fold.ledger import PaneLedger
 from streams.fold.let_go import clock_of, furthest, still_ahead
 from streams.fold.links import LINKING, event_links, interaction_links
+from streams.fold.live import LivePart
 from streams.fold.output import (
     Output,
     Place,
@@ -127,6 +128,9 @@ class PartitionFold:
         self._interaction_expiry: dict[str, Expiry[Subject]] = {}
         for subject, interaction in self.state.interactions.items():
             self._expect(subject, interaction)
+        self._live = LivePart(
+            *(self._place, epoch, self._version_base, self.state, rules, self._channel)
+        )
         self._source_expiry = Expiry[str]()
         for source, clock in self.state.sources.items():
             if clock.heard_at != NEVER:
@@ -146,7 +150,7 @@ class PartitionFold:
     def pending(self) -> int:
         """How many rows `drain` would give, about."""
         waiting = sum(len(rows) for rows in self._output.rows.values())
-        return waiting + len(self._changed) + self._panes.changed
+        return waiting + len(self._changed) + self._panes.changed + self._live.pending
 
     def skip_to(self, offset: int) -> None:
         """Go on at `offset`, because the broker does not have the records before it any more."""
@@ -183,6 +187,7 @@ class PartitionFold:
         self._changed.clear()
         for pane in self._panes.take_changed():
             self._write_pane(pane)
+        self._live.write(self._output, self.version)
         state = self.state
         if state.next_offset != self._marked_at and state.event_time != NEVER:
             self._marked_at = state.next_offset
@@ -199,6 +204,7 @@ class PartitionFold:
         subjects = erased_subjects(self.state.interactions, self._rules)
         for subject in subjects:
             self._changed.pop(subject, None)
+            self._live.gone(subject)
             self._panes.release(self.state.interactions.pop(subject).contributions)
         return len(subjects)
 
@@ -334,6 +340,7 @@ class PartitionFold:
             self.state.next_offset - 1,
             held=False,
         )
+        self._live.agent_changed(timeline)
         speaking = [s for s in timeline.sources if s == event.source or self._speaks(s)]
         crowded = len(timeline.changes) > MOST_CHANGES
         timeline.settle(_FOR_EVER if crowded else min(map(self._watermark, speaking)))
@@ -418,11 +425,13 @@ class PartitionFold:
         known = self._changed.pop(subject, None)
         if known is not None:
             self._write_interaction(subject, known)
+        self._live.gone(subject)
         del self.state.interactions[subject]
         self._panes.release(interaction.contributions)
 
     def _write_interaction(self, subject: Subject, known: Interaction) -> None:
         state = self.state.interactions[subject]
+        self._live.seen(subject, known)
         output, channel, version = self._output, self._channel, self.version
         shown = self._rules.identifiers.of(state.tenant, known.identifiers)
         row = interaction_row(state, known, shown, channel, self._place, version)
@@ -436,6 +445,7 @@ class PartitionFold:
     def _write_pane(self, pane: Pane) -> None:
         row = pane_row(pane, (self.log, self.partition), self.version)
         self._output.add(table_of(pane.key), row)
+        self._live.pane_changed(pane)
 
     def _note_late(
         self, record: Record, event: Event, at: int, watermark: int, *, applied: bool

@@ -120,6 +120,8 @@ class UpsertStore:
 
     def write(self, rows: Rows) -> None:
         for table, of_table in rows.items():
+            if not table.TABLE:
+                continue  # published, and stored nowhere
             columns = table.columns()
             for values in of_table:
                 row = dict(zip(columns, values, strict=True))

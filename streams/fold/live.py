@@ -1,0 +1,284 @@
+"""What a fold tells stage 2: partials of queues, for `kpi.panes`. Pure.
+
+A partial is absolute, under the fold's version: a queue's panes that changed since the last time,
+each with the contacts of it that still wait or are served, and how many agents are in which state.
+Repeats and older ones change nothing there. Nothing of it is saved: who still waits follows from
+the state, and after a restart everything that matters is told once more.
+
+A log that takes over from another begins with everything that is open, in each of its partitions.
+Partition 0 speaks for what was carried over; the partition that hears of it again says so, and from
+then on speaks for it.
+"""
+
+from typing import Any, Final
+
+import msgspec
+
+from schemas.live import PartialRecord
+from streams.fold.agents import AgentTimeline, state_in
+from streams.fold.interaction import Interaction, interaction_of
+from streams.fold.output import Output, Place
+from streams.fold.panes import QUEUE_COUNTS, Contribution, Pane, PaneKey
+from streams.fold.rules import DAY_MS, FoldRules
+from streams.fold.state import NEVER, State, Subject
+
+YOUNG_MS: Final = DAY_MS + 7_200_000
+"""A day with its change of clocks, and some: panes that are older matter to no window."""
+MOST_PANES: Final = 500
+"""Panes in one record: some 400 bytes each keep it far below what a broker takes."""
+OFFERED: Final = 4
+"""Where in a pane's key the cohort is."""
+
+Queue = tuple[str, str]
+"""tenant, queue"""
+
+_to_json: Final = msgspec.json.Encoder().encode
+
+
+class Open:
+    """A contact in a pane that waits (`entered_at`) or is served (`entered_at` is negative)."""
+
+    __slots__ = ("carried", "entered_at", "key", "lost_at", "subject")
+
+    def __init__(
+        self, key: PaneKey, subject: Subject, entered_at: int, lost_at: int, carried: bool
+    ) -> None:
+        self.key = key
+        self.subject = subject
+        self.entered_at = entered_at
+        self.lost_at = lost_at
+        self.carried = carried
+
+
+class LivePart:
+    """The live part of one source partition, and what of it is to be told."""
+
+    def __init__(
+        self, place: Place, epoch: int, base: int, state: State, rules: FoldRules, channel: str
+    ) -> None:
+        self._place = place
+        self._epoch = epoch
+        self._state = state
+        self._channel = channel
+        self._horizon_ms = rules.horizons_ms.get(channel, 0)
+        self._open: dict[Subject, list[Open]] = {}
+        self._in_pane: dict[PaneKey, dict[Subject, list[Open]]] = {}
+        self._panes: dict[PaneKey, Pane] = {}
+        self._carried: set[Subject] = set()
+        self._heard: dict[Queue, list[str]] = {}
+        self._agents: dict[Subject, dict[str, str]] = {}
+        self._counts: dict[Queue, dict[str, int]] = {}
+        self._carried_agents: dict[Queue, dict[str, str]] = {}
+        self._queues: set[Queue] = set()
+        self._begin(base)
+
+    @property
+    def pending(self) -> int:
+        """How many panes there are to tell of."""
+        return len(self._panes)
+
+    def _begin(self, base: int) -> None:
+        """Take up what is open in the state, and tell all of it once more."""
+        state = self._state
+        for subject, interaction in state.interactions.items():
+            carried = interaction.changed < base
+            if carried:
+                self._carried.add(subject)
+            if _has_open(interaction.contributions):
+                self._list(subject, interaction_of(interaction.facts.values()), carried)
+        for pane in state.panes.values():
+            self.pane_changed(pane)
+        for subject, agent in state.agents.items():
+            carried = agent.changed < base
+            if carried:
+                self._carried.add(subject)
+            self._count(agent.timeline, carried)
+
+    def pane_changed(self, pane: Pane) -> None:
+        """A pane is not as it was."""
+        key = pane.key
+        if len(key) == 6 and key[OFFERED] == "offered":
+            self._panes[key] = pane
+
+    def seen(self, subject: Subject, known: Interaction) -> None:
+        """Take up what is known of a contact now."""
+        if subject in self._carried:
+            self._carried.discard(subject)
+            for visit in known.visits:
+                self._heard.setdefault((subject[0], visit.queue), []).append(subject[1])
+        if subject in self._open:
+            self.gone(subject)
+        for visit in known.visits:
+            if not visit.outcome or (visit.outcome == "answered" and visit.ended_at is None):
+                self._list(subject, known, False)
+                return
+
+    def gone(self, subject: Subject) -> None:
+        """A contact is over, or not held any more."""
+        for listed in self._open.pop(subject, ()):
+            key = listed.key
+            inside = self._in_pane.get(key)
+            if inside is not None:
+                inside.pop(subject, None)
+                if not inside:
+                    del self._in_pane[key]
+            self._touch(key)
+
+    def agent_changed(self, timeline: AgentTimeline) -> None:
+        """An agent's state is not as it was."""
+        subject = (timeline.tenant, timeline.agent)
+        if subject in self._carried:
+            self._carried.discard(subject)
+            for queue in self._agents.get(subject, {}):
+                whose = (subject[0], queue)
+                self._heard.setdefault(whose, []).append(subject[1])
+                self._carried_agents.get(whose, {}).pop(subject[1], None)
+            self._agents.pop(subject, None)
+        self._count(timeline, False)
+
+    def write(self, output: Output, version: int) -> None:
+        """Add what there is to tell to `output`, as records of `kpi.panes`."""
+        if not (self._panes or self._queues or self._heard):
+            return
+        oldest = self._state.event_time - YOUNG_MS if self._state.event_time != NEVER else 0
+        by_queue: dict[Queue, list[dict[str, Any]]] = {}
+        for key, pane in self._panes.items():
+            if key[5] * 1000 >= oldest or key in self._in_pane or pane.listed:
+                by_queue.setdefault((key[0], key[1]), []).append(self._partial(pane))
+        self._panes.clear()
+        for queue in self._queues | self._heard.keys():
+            by_queue.setdefault(queue, [])
+        for queue, panes in by_queue.items():
+            for first in range(0, len(panes) or 1, MOST_PANES):
+                value = self._record(queue, panes[first : first + MOST_PANES], version)
+                output.add(PartialRecord, (queue_key(queue), value))
+        self._queues.clear()
+        self._heard.clear()
+
+    def _record(self, queue: Queue, panes: list[dict[str, Any]], version: int) -> bytes:
+        state = self._state
+        said: dict[str, Any] = {
+            "type": "partial",
+            "tenant": queue[0],
+            "queue": queue[1],
+            "topic": self._place.topic,
+            "partition": self._place.partition,
+            "log": self._place.log,
+            "epoch": self._epoch,
+            "version": version,
+            "event_time": max(0, state.event_time),
+            "produced_at": max(0, state.produced_at),
+        }
+        if panes:
+            said["panes"] = panes
+        if queue in self._heard:
+            said["heard"] = self._heard[queue]
+        if queue in self._counts:
+            said["agents"] = self._counts[queue]
+            if self._place.partition == 0 and self._carried_agents.get(queue):
+                said["carried_agents"] = self._carried_agents[queue]
+        return _to_json(said)
+
+    def _partial(self, pane: Pane) -> dict[str, Any]:
+        key = pane.key
+        said: dict[str, Any] = {
+            "channel": key[2],
+            "direction": key[3],
+            "pane_at": key[5],
+            "generation": pane.generation,
+        }
+        counts = {name: n for name, n in zip(QUEUE_COUNTS, pane.counts, strict=False) if n}
+        if counts:
+            said["counts"] = counts
+        for which, name in enumerate(("answered_within", "abandoned_within", "callback_within")):
+            if within := pane.within(which):
+                said[name] = within
+        if ended := pane.within(3):
+            said["ended_within"] = ended
+        if pane.bins:
+            said["wait_bins"] = pane.bins
+        waiting: list[tuple[str, int, int]] = []
+        serving: list[tuple[str, int]] = []
+        carried_waiting: list[tuple[str, int, int]] = []
+        carried_serving: list[tuple[str, int]] = []
+        for inside in self._in_pane.get(key, {}).values():
+            for listed in inside:
+                if listed.carried and self._place.partition != 0:
+                    continue
+                name = listed.subject[1]
+                if listed.entered_at >= 0:
+                    entry = (name, listed.entered_at, listed.lost_at)
+                    (carried_waiting if listed.carried else waiting).append(entry)
+                else:
+                    (carried_serving if listed.carried else serving).append((name, listed.lost_at))
+        if waiting:
+            said["waiting"] = waiting
+        if serving:
+            said["serving"] = serving
+        if carried_waiting:
+            said["carried_waiting"] = carried_waiting
+        if carried_serving:
+            said["carried_serving"] = carried_serving
+        pane.listed = bool(waiting or serving or carried_waiting or carried_serving)
+        return said
+
+    def _list(self, subject: Subject, known: Interaction, carried: bool) -> None:
+        found: list[Open] = []
+        lost_at = known.last_event_at + self._horizon_ms
+        for visit in known.visits:
+            if not visit.outcome:
+                entered_at = visit.entered_at
+            elif visit.outcome == "answered" and visit.ended_at is None:
+                entered_at = -1
+            else:
+                continue
+            pane_at = visit.entered_at // 10_000 * 10
+            key = (subject[0], visit.queue, self._channel, known.direction, "offered", pane_at)
+            listed = Open(key, subject, entered_at, lost_at, carried)
+            found.append(listed)
+            self._in_pane.setdefault(key, {}).setdefault(subject, []).append(listed)
+            self._touch(key)
+        if found:
+            self._open[subject] = found
+
+    def _touch(self, key: PaneKey) -> None:
+        pane = self._state.panes.get(key)
+        if pane is not None:
+            self._panes[key] = pane
+
+    def _count(self, timeline: AgentTimeline, carried: bool) -> None:
+        """Count an agent in the states that they are in now, and no more in those before."""
+        subject = (timeline.tenant, timeline.agent)
+        before = self._agents.get(subject, {})
+        now = {queue: state_in(timeline.latest_scopes, queue) for queue in timeline.latest_scopes}
+        now[""] = state_in(timeline.latest_scopes, "")
+        if before == now:
+            return
+        self._agents[subject] = now
+        for queue in before.keys() | now.keys():
+            whose = (subject[0], queue)
+            self._queues.add(whose)
+            counts = self._counts.setdefault(whose, {})
+            if carried:
+                if queue in now:
+                    self._carried_agents.setdefault(whose, {})[subject[1]] = now[queue]
+                continue
+            if queue in before:
+                counts[before[queue]] -= 1
+            if queue in now:
+                counts[now[queue]] = counts.get(now[queue], 0) + 1
+
+
+def queue_key(queue: Queue) -> bytes:
+    """The key of a queue's records: what they are partitioned by."""
+    return f"{queue[0]}\x00{queue[1]}".encode()
+
+
+def _has_open(contributions: "list[Contribution] | tuple[Contribution, ...]") -> bool:
+    """Whether a visit that began is not concluded yet."""
+    left = 0
+    for contribution in contributions:
+        key = contribution.key
+        if len(key) == 6:
+            left += 1 if key[OFFERED] == "offered" else -1
+    return left > 0

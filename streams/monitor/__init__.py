@@ -1,0 +1,1 @@
+"""Stage 2, the queue monitor: live state, rolling windows and breaches of queues."""

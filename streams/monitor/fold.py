@@ -1,0 +1,244 @@
+"""The fold of one partition of `kpi.panes`: partials and ticks in, queues forward, rows out. Pure.
+
+It keeps the contract of `streams.fold.partition.PartitionFold`: what it knows after record n
+depends on the log alone. Its clock is the log's: the time at which records were produced, and ticks
+for what must be judged even though nothing happens. A breach is published before any checkpoint
+vouches for it, and found again under the same id where the log is read again.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Final
+
+from schemas.live import (
+    EVERY_QUEUE,
+    BreachNotice,
+    BreachRecord,
+    QueueBreachRow,
+    QueueLiveRow,
+)
+from schemas.rows import VERSION_OFFSET_BITS, DeadLetterRow
+from streams.fold.live import queue_key
+from streams.fold.output import Output, Place, Record, dead_letter_row
+from streams.fold.partition import OffsetGap
+from streams.monitor import state
+from streams.monitor.breaches import Breach, Change, Watch, judge
+from streams.monitor.live import Live, live
+from streams.monitor.messages import Partial, Tick, Unreadable, read
+from streams.monitor.queue import Queue, Source
+from streams.monitor.rules import JUDGED_EVERY_MS, STALE_MS, MonitorRules
+
+REASON: Final = "invalid_partial"
+
+QueueName = tuple[str, str]
+
+
+class MonitorFold:
+    """Queues and pending rows of one partition of `kpi.panes`.
+
+    Args:
+        topic: the topic.
+        partition: number of the partition.
+        log: identity of this incarnation of the topic, `epoch` its number in their order (from 1).
+        rules: settings of queues, and what must not come back.
+        saved: state and its version, as a checkpoint held them; None for a first beginning.
+    """
+
+    state_version: Final = state.STATE_VERSION
+
+    def __init__(
+        self,
+        topic: str,
+        partition: int,
+        log: str,
+        epoch: int,
+        rules: MonitorRules,
+        saved: tuple[bytes, int] | None = None,
+    ) -> None:
+        self.log = log
+        self.next_offset = 0
+        """The offset of the record that is due."""
+        self.now = 0
+        """The latest instant that the log told, in milliseconds."""
+        self.ticked_at = 0
+        """The latest instant that a tick told."""
+        self.queues: dict[QueueName, Queue] = {}
+        self._rules = rules
+        self._place = Place(topic, partition, log)
+        self._version_base = epoch << VERSION_OFFSET_BITS
+        self._watches: dict[QueueName, dict[str, Watch]] = {}
+        self._current: dict[Source, int] = {}
+        self._changed: dict[QueueName, None] = {}
+        self._output = Output()
+        if saved is not None:
+            self._restore(state.restore(*saved))
+
+    @property
+    def pending(self) -> int:
+        """How many rows `drain` would give, about."""
+        return len(self._changed) + sum(map(len, self._output.rows.values()))
+
+    def skip_to(self, offset: int) -> None:
+        """Go on at `offset`, because the broker does not have the records before it any more."""
+        self.next_offset = max(self.next_offset, offset)
+
+    def apply(self, records: Sequence[Record], *, gap_is_the_logs: bool = False) -> None:
+        """Apply consecutive records; those below the next offset were applied and are skipped.
+
+        Raises:
+            OffsetGap: a record lies beyond the next offset. Those before it are applied.
+        """
+        for record in records:
+            if record.offset != self.next_offset:
+                if record.offset < self.next_offset:
+                    continue
+                if not gap_is_the_logs:
+                    raise OffsetGap(self.next_offset, record.offset)
+            self.next_offset = record.offset + 1
+            try:
+                said = read(record.value)
+            except Unreadable as error:
+                self._refuse(record, str(error))
+                continue
+            self.now = max(self.now, record.timestamp)
+            if isinstance(said, Tick):
+                self._tick(said)
+            else:
+                self.take(said)
+
+    def take(self, said: Partial) -> None:
+        """Take in a partial."""
+        name = (said.tenant, said.queue)
+        queue = self.queues.get(name)
+        if queue is None:
+            queue = self.queues[name] = Queue(name, self.now)
+            queue.begin_windows(self._timezone(queue))
+        queue.take(said, self._rules)
+        self._changed[name] = None
+
+    def watch(self, name: QueueName, kpi: str, watch: Watch) -> None:
+        """Take up a breach that is open: what is known before the first record."""
+        self._watches.setdefault(name, {})[kpi] = watch
+
+    def lives(self) -> Iterable[tuple[Live, dict[str, Watch]]]:
+        """Every queue as it is now, with what is watched there."""
+        for name, queue in self.queues.items():
+            yield self._live(queue), self._watches.get(name, {})
+
+    def erase(self) -> int:
+        """Forget erased contacts among those that wait, and in breaches that are open; how many."""
+        erased = self._rules.erased
+        if not erased:
+            return 0
+        gone = 0
+        for (tenant, _), queue in self.queues.items():
+            gone += queue.forget(partial(erased.has, tenant, "contact"))
+        for (tenant, _), watches in self._watches.items():
+            for breach in [watch.breach for watch in watches.values() if watch.breach is not None]:
+                kept = tuple(
+                    name
+                    for name in breach.interactions
+                    if not erased.has(tenant, "contact", name, breach.opened_at)
+                )
+                gone += len(breach.interactions) - len(kept)
+                breach.interactions = kept
+        return gone
+
+    def drain(self) -> Output:
+        """The rows that changed since the last call, and what is to be published before them."""
+        version = self._version_base + self.next_offset
+        for name in self._changed:
+            row = self._live(self.queues[name]).row(version)
+            self._output.add(QueueLiveRow, row)
+        self._changed.clear()
+        output, self._output = self._output, Output()
+        return output
+
+    def snapshot(self) -> bytes:
+        """The state, serialised; rows must have been drained and stored before."""
+        return state.snapshot(
+            state.Saved(
+                self.next_offset,
+                self.now,
+                self.ticked_at,
+                list(self._current.items()),
+                [
+                    state.saved_queue(queue, self._watches.get(name, {}))
+                    for name, queue in self.queues.items()
+                ],
+            )
+        )
+
+    def _restore(self, saved: state.Saved) -> None:
+        self.next_offset, self.now = saved.next_offset, saved.now
+        self.ticked_at = saved.ticked_at
+        self._current = dict(saved.current)
+        for of_queue in saved.queues:
+            timezone = self._rules.queue(of_queue.name[1]).timezone
+            self.queues[of_queue.name] = state.restored_queue(of_queue, self.now, timezone)
+            if of_queue.watches:
+                self._watches[of_queue.name] = of_queue.watches
+
+    def _timezone(self, queue: Queue) -> str:
+        return self._rules.queue(queue.name[1]).timezone
+
+    def _live(self, queue: Queue) -> Live:
+        queue.advance(self.now, self._timezone(queue))
+        return live(queue, self._rules, current=self._is_current(queue))
+
+    def _is_current(self, queue: Queue) -> bool:
+        return bool(queue.sources) and all(
+            self.now - self._current.get(source, 0) <= STALE_MS for source in queue.sources
+        )
+
+    def _tick(self, tick: Tick) -> None:
+        self.now = max(self.now, tick.at)
+        for topic, partitions in tick.current.items():
+            for partition in partitions:
+                self._current[topic, partition] = self.now
+        if self.now - self.ticked_at < JUDGED_EVERY_MS:
+            return
+        self.ticked_at = self.now
+        for name, queue in self.queues.items():
+            self._changed[name] = None
+            if name[1] == EVERY_QUEUE:
+                continue
+            seen = self._live(queue)
+            watches = self._watches.setdefault(name, {})
+            for change, breach in judge(watches, seen, judging=seen.current):
+                self._tell(name, change, breach)
+            if not watches:
+                del self._watches[name]
+
+    def _tell(self, name: QueueName, change: Change, breach: Breach) -> None:
+        tenant, queue = name
+        version = self._version_base + self.next_offset
+        self._output.add(QueueBreachRow, breach.row(tenant, queue, version))
+        notice = BreachNotice(
+            breach_id=breach.breach_id,
+            change=change,
+            tenant=tenant,
+            queue=queue,
+            kpi=breach.kpi,
+            severity=breach.severity,
+            window=breach.window,
+            value=breach.value,
+            threshold=breach.threshold,
+            opened_at=_instant(breach.opened_at),
+            at=_instant(self.now),
+            closed_because=breach.closed_because,
+            interactions=breach.interactions,
+        )
+        self._output.add(BreachRecord, (queue_key(name), notice.model_dump_json().encode()))
+
+    def _refuse(self, record: Record, message: str) -> None:
+        self._output.counts["event", "dead_letter"] += 1
+        self._output.counts["dead_letter", REASON] += 1
+        version = self._version_base + self.next_offset
+        row = dead_letter_row(self._place, record, REASON, "", message, version)
+        self._output.add(DeadLetterRow, row)
+
+
+def _instant(at_ms: int) -> datetime:
+    return datetime.fromtimestamp(at_ms / 1000, UTC)

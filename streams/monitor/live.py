@@ -1,0 +1,193 @@
+"""What a queue's state says at one instant: live values, windows, and KPIs of alerts. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from schemas.live import AGENT_STATES, HORIZONS, QUANTILES, WINDOWS
+from schemas.queues import QueueSettings
+from streams.monitor.queue import OUTCOMES, Queue
+from streams.monitor.rules import MonitorRules, ServiceLevel, is_open
+from streams.monitor.vectors import (
+    ABANDONED,
+    ANSWERED,
+    ANSWERED_IN_TARGET,
+    ENDED,
+    FLOWED_OUT,
+    HANDLE,
+    OFFERED,
+    WAIT_ANSWERED,
+    met_and_counted,
+    quantile_ms,
+    ratio,
+)
+from streams.monitor.windows import Window
+
+AT_WORK: Final = ("available", "on_contact", "wrapup")
+HANDLE_WINDOW: Final = "1h"
+"""The window whose handle times the expected wait is made of."""
+
+
+@dataclass(frozen=True, slots=True)
+class WindowValues:
+    """One window of a queue; times in milliseconds, None where there is nothing to divide by."""
+
+    offered: int
+    answered: int
+    abandoned: int
+    flowed_out: int
+    answered_in_target: int
+    service_level: float | None
+    abandonment: float | None
+    speed_of_answer_ms: float | None
+    waits_ms: tuple[float | None, ...]
+    """By `QUANTILES`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """A queue at `at` (milliseconds). Fields as in `schemas.live.QueueLiveRow`."""
+
+    tenant: str
+    queue: str
+    at: int
+    current: bool
+    waiting: int
+    longest_waiting: tuple[str, ...]
+    oldest_enqueued_at: int | None
+    active: int
+    presumed_lost: int
+    agents: Mapping[str, int] | None
+    windows: Mapping[str, WindowValues]
+    estimated_wait_ms: int | None
+    totals: Mapping[str, int]
+    settings: QueueSettings
+    in_business_hours: bool
+    forecast: Mapping[str, float | None]
+    agents_needed: int | None
+    brier: Mapping[str, float]
+
+    def kpi(self, kpi: str, window: str) -> float | None:
+        """The value that an alert on `kpi` judges; None where it is not known."""
+        of_window = self.windows[window]
+        match kpi:
+            case "waiting":
+                return self.waiting
+            case "longest_wait_now_seconds":
+                oldest = self.oldest_enqueued_at
+                return 0.0 if oldest is None else max(0, self.at - oldest) / 1000
+            case "average_speed_of_answer_seconds":
+                wait_ms = of_window.speed_of_answer_ms
+                return None if wait_ms is None else wait_ms / 1000
+            case "abandonment_ratio":
+                return of_window.abandonment
+            case "service_level_ratio":
+                return of_window.service_level
+            case "agents_available":
+                return None if self.agents is None else self.agents.get("available", 0)
+            case "forecast_breach_probability":
+                known = [p for p in self.forecast.values() if p is not None]
+                return max(known, default=None)
+            case _:
+                raise ValueError(f"no KPI is called {kpi!r}")
+
+    def row(self, version: int) -> tuple[Any, ...]:
+        """The row of `QueueLiveRow`."""
+        windows = [self.windows[name] for name in WINDOWS]
+        agents: tuple[int | None, ...] = (None,) * len(AGENT_STATES)
+        if self.agents is not None:
+            agents = tuple(self.agents.get(state, 0) for state in AGENT_STATES)
+        return (
+            *(self.tenant, self.queue, self.at, int(self.current), self.waiting),
+            *(self.oldest_enqueued_at, self.active, self.presumed_lost, *agents),
+            *(self.settings.target_ms, self.settings.target_ratio),
+            self.settings.service_level_preset,
+            list(WINDOWS),
+            [w.offered for w in windows],
+            [w.answered for w in windows],
+            [w.abandoned for w in windows],
+            [w.flowed_out for w in windows],
+            [w.answered_in_target for w in windows],
+            [w.service_level for w in windows],
+            [w.abandonment for w in windows],
+            [w.speed_of_answer_ms for w in windows],
+            *([w.waits_ms[at] for w in windows] for at in range(len(QUANTILES))),
+            self.estimated_wait_ms,
+            *(self.forecast.get(name) for name in HORIZONS),
+            self.agents_needed,
+            version,
+        )
+
+
+def live(
+    queue: Queue,
+    rules: MonitorRules,
+    *,
+    current: bool,
+    forecast: Mapping[str, float | None] | None = None,
+    agents_needed: int | None = None,
+    brier: Mapping[str, float] | None = None,
+) -> Live:
+    """What is known of a queue at its present instant."""
+    settings = rules.queue(queue.name[1])
+    waiting, lost = queue.waiting()
+    serving, lost_serving = queue.serving()
+    agents = queue.agents_by_state()
+    service_level = rules.service_level(queue.name[1])
+    past_target = [
+        entered // 1000 for entered, _ in waiting if queue.now - entered > settings.target_ms
+    ]
+    windows = {window.name: _values(window, service_level, past_target) for window in queue.windows}
+    return Live(
+        tenant=queue.name[0],
+        queue=queue.name[1],
+        at=queue.now,
+        current=current,
+        waiting=len(waiting),
+        longest_waiting=tuple(contact for _, contact in waiting[:20]),
+        oldest_enqueued_at=waiting[0][0] if waiting else None,
+        active=serving,
+        presumed_lost=lost + lost_serving,
+        agents=agents,
+        windows=windows,
+        estimated_wait_ms=_estimated_wait_ms(queue, len(waiting), agents),
+        totals=dict(zip(OUTCOMES, queue.shown, strict=True)),
+        settings=settings,
+        in_business_hours=is_open(queue.now, settings),
+        forecast=forecast or {},
+        agents_needed=agents_needed,
+        brier=brier or {},
+    )
+
+
+def _values(window: Window, rule: ServiceLevel, past_target: list[int]) -> WindowValues:
+    sums = window.sums
+    met, counted = met_and_counted(sums, rule)
+    # Cisco's service-level event: who waits past the target has missed it, whatever follows.
+    missed = sum(entered - entered % 10 >= window.begin for entered in past_target)
+    return WindowValues(
+        offered=sums[OFFERED],
+        answered=sums[ANSWERED],
+        abandoned=sums[ABANDONED],
+        flowed_out=sums[FLOWED_OUT],
+        answered_in_target=sums[ANSWERED_IN_TARGET],
+        service_level=ratio(met, counted + missed),
+        abandonment=ratio(sums[ABANDONED], sums[OFFERED]),
+        speed_of_answer_ms=ratio(sums[WAIT_ANSWERED], sums[ANSWERED]),
+        waits_ms=tuple(quantile_ms(window.bins, q) for q in QUANTILES),
+    )
+
+
+def _estimated_wait_ms(queue: Queue, waiting: int, agents: Mapping[str, int] | None) -> int | None:
+    """How long a contact that enters now waits: those before it and itself, by the rate at which
+    the agents at work become free. None without agents at work, or without a measured handle time.
+    """
+    at_work = sum((agents or {}).get(state, 0) for state in AT_WORK)
+    if agents is None or not at_work:
+        return None
+    free = agents.get("available", 0) - waiting
+    if free > 0:
+        return 0
+    sums = next(window.sums for window in queue.windows if window.name == HANDLE_WINDOW)
+    handle_ms = ratio(sums[HANDLE], sums[ENDED])
+    return None if handle_ms is None else round((1 - free) * handle_ms / at_work)

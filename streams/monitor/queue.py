@@ -1,0 +1,308 @@
+"""One queue: the newest partial of each source, and what follows from all of them. Pure.
+
+Whatever the order in which partials come, and however often, the same is known in the end: of each
+pane and source the one with the greatest version counts. Of a topic that was made anew, panes of
+both logs add up; who waits and who works is told by the newest log alone.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
+
+from schemas.live import WINDOWS
+from schemas.rows import QUEUE_PANE_SECONDS
+from streams.monitor.messages import PanePart, Partial, Serving, Waiting
+from streams.monitor.rules import MonitorRules
+from streams.monitor.vectors import (
+    ABANDONED,
+    ANSWERED,
+    ANSWERED_IN_TARGET,
+    FLOWED_OUT,
+    OFFERED,
+    Vector,
+    met_and_counted,
+    vector_of,
+)
+from streams.monitor.windows import Bins, Window, begins_at
+
+KEPT_SECONDS: Final = 26 * 3_600
+"""A day of 25 hours, and some: older panes are kept only for who is still open in them."""
+OUTCOMES: Final = (
+    "offered",
+    "answered",
+    "answered_in_target",
+    "abandoned",
+    "flowed_out",
+    "service_level_met",
+    "service_level_missed",
+)
+
+Source = tuple[str, int]
+"""topic, partition"""
+PartKey = tuple[str, int, int, str, str]
+"""log, source partition, generation, channel, direction"""
+
+
+class Part:
+    """The newest partial of one pane from one source."""
+
+    __slots__ = ("bins", "carried", "epoch", "own", "source", "vector", "version")
+
+    def __init__(
+        self,
+        source: Source,
+        epoch: int,
+        version: int,
+        vector: Vector,
+        bins: Bins,
+        own: tuple[tuple[Waiting, ...], tuple[Serving, ...]],
+        carried: tuple[tuple[Waiting, ...], tuple[Serving, ...]],
+    ) -> None:
+        self.source = source
+        self.epoch = epoch
+        self.version = version
+        self.vector = vector
+        self.bins = bins
+        self.own = own
+        self.carried = carried
+
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody in it waits, or is served."""
+        return any(self.own) or any(self.carried)
+
+    def save(self) -> tuple[Any, ...]:
+        """What makes the part again: `Part(*saved)`."""
+        return (
+            *(self.source, self.epoch, self.version, self.vector, self.bins),
+            *(self.own, self.carried),
+        )
+
+
+class Agents:
+    """The newest that one source partition told of agents; `carried` by name, from an older log."""
+
+    __slots__ = ("carried", "counts", "epoch", "version")
+
+    def __init__(
+        self, epoch: int, version: int, counts: dict[str, int], carried: dict[str, str]
+    ) -> None:
+        self.epoch = epoch
+        self.version = version
+        self.counts = counts
+        self.carried = carried
+
+    def save(self) -> tuple[Any, ...]:
+        """What makes it again: `Agents(*saved)`."""
+        return (self.epoch, self.version, self.counts, self.carried)
+
+
+class Queue:
+    """See the module's docstring. `name` is (tenant, queue)."""
+
+    def __init__(self, name: tuple[str, str], now: int) -> None:
+        self.name = name
+        self.now = now
+        self.parts: dict[int, dict[PartKey, Part]] = {}
+        self.agents: dict[Source, Agents] = {}
+        self.epochs: dict[str, int] = {}
+        self.heard: dict[str, set[str]] = {}
+        self.totals = [0] * len(OUTCOMES)
+        self.shown = [0] * len(OUTCOMES)
+        """The greatest that `totals` came to: a counter never goes back."""
+        self.forgotten: dict[tuple[str, int], int] = {}
+        """Log and partition -> the greatest version among panes that were let go."""
+        self.sources: set[Source] = set()
+        self.windows: list[Window] = []
+        self._open: set[tuple[int, PartKey]] = set()
+
+    def begin_windows(self, timezone: str) -> None:
+        """Add up the windows from the panes that are there."""
+        self.windows = [Window(name, begins_at(name, self.now, timezone)) for name in WINDOWS]
+        self._open = set()
+        for pane_at, parts in self.parts.items():
+            for key, part in parts.items():
+                self._count(pane_at, part, 1)
+                if part.is_open:
+                    self._open.add((pane_at, key))
+                self.sources.add(part.source)
+        self.sources |= self.agents.keys()
+
+    def take(self, said: Partial, rules: MonitorRules) -> None:
+        """Take in a partial."""
+        source = (said.topic, said.partition)
+        self.sources.add(source)
+        known = self.epochs.get(said.topic, 0)
+        if said.epoch > known:
+            self.epochs[said.topic] = said.epoch
+            self.heard.pop(said.topic, None)
+        if said.epoch >= known:
+            if said.heard:
+                self.heard.setdefault(said.topic, set()).update(said.heard)
+            self._take_agents(source, said)
+        settings = rules.queue(self.name[1])
+        for pane in said.panes:
+            self._take_pane(said, pane, settings.target_ms, settings.short_abandon_ms, rules)
+
+    def _take_agents(self, source: Source, said: Partial) -> None:
+        before = self.agents.get(source)
+        if said.agents is None or (
+            before is not None and (before.epoch, before.version) > (said.epoch, said.version)
+        ):
+            return
+        self.agents[source] = Agents(said.epoch, said.version, said.agents, said.carried_agents)
+
+    def _take_pane(
+        self, said: Partial, pane: PanePart, target_ms: int, short_ms: int, rules: MonitorRules
+    ) -> None:
+        key = (said.log, said.partition, pane.generation, pane.channel, pane.direction)
+        parts = self.parts.get(pane.pane_at)
+        before = None if parts is None else parts.get(key)
+        if before is not None:
+            if before.version >= said.version:
+                return
+        elif pane.pane_at < self._oldest and said.version <= self.forgotten.get(key[:2], 0):
+            return
+        part = Part(
+            *((said.topic, said.partition), said.epoch, said.version),
+            *(vector_of(pane, target_ms, short_ms), pane.wait_bins),
+            *((pane.waiting, pane.serving), (pane.carried_waiting, pane.carried_serving)),
+        )
+        if before is not None:
+            self._count(pane.pane_at, before, -1)
+            self._total(before.vector, -1, rules)
+        self._count(pane.pane_at, part, 1)
+        self._total(part.vector, 1, rules)
+        if parts is None:
+            parts = self.parts[pane.pane_at] = {}
+        parts[key] = part
+        if part.is_open:
+            self._open.add((pane.pane_at, key))
+        else:
+            self._open.discard((pane.pane_at, key))
+
+    def advance(self, now: int, timezone: str) -> None:
+        """Let it be `now`; windows go on, and what no window sees any more is let go."""
+        tidy = now // 60_000 != self.now // 60_000
+        self.now = max(self.now, now)
+        for window in self.windows:
+            window.advance(begins_at(window.name, self.now, timezone), self._between)
+        if tidy:
+            self._tidy()
+
+    def waiting(self) -> tuple[list[tuple[int, str]], int]:
+        """Who waits, (entered_at, interaction) by time; and how many open are presumed lost."""
+        found, lost = [], 0
+        for part, carried in self._listed():
+            heard = self.heard.get(part.source[0], ()) if carried else ()
+            for contact, entered_at, lost_at in (part.carried if carried else part.own)[0]:
+                if contact in heard:
+                    continue
+                if lost_at > self.now:
+                    found.append((entered_at, contact))
+                else:
+                    lost += 1
+        return sorted(found), lost
+
+    def serving(self) -> tuple[int, int]:
+        """How many are served, and how many of those open are presumed lost."""
+        found = lost = 0
+        for part, carried in self._listed():
+            heard = self.heard.get(part.source[0], ()) if carried else ()
+            for contact, lost_at in (part.carried if carried else part.own)[1]:
+                if contact not in heard:
+                    found += lost_at > self.now
+                    lost += lost_at <= self.now
+        return found, lost
+
+    def agents_by_state(self) -> dict[str, int] | None:
+        """How many agents are in which state; None where no agent was ever told of."""
+        counts: dict[str, int] = {}
+        known = False
+        for (topic, _), agents in self.agents.items():
+            if agents.epoch < self.epochs[topic]:
+                continue
+            known = True
+            for state, n in agents.counts.items():
+                counts[state] = counts.get(state, 0) + n
+            heard = self.heard.get(topic, ())
+            for name, state in agents.carried.items():
+                if name not in heard:
+                    counts[state] = counts.get(state, 0) + 1
+        return counts if known else None
+
+    def forget(self, is_erased: Callable[[str, int], bool]) -> int:
+        """Take contacts from the lists of who is open; how many. What they counted for stays.
+
+        `is_erased` is asked with the name and an instant at which the contact was known.
+        """
+        gone = 0
+        for pane_at, key in list(self._open):
+            part = self.parts[pane_at][key]
+            lists = (part.own, part.carried)
+            part.own, part.carried = (
+                (
+                    tuple(item for item in waiting if not is_erased(item[0], item[1])),
+                    tuple(item for item in serving if not is_erased(item[0], pane_at * 1000)),
+                )
+                for waiting, serving in lists
+            )
+            before = sum(len(items) for pair in lists for items in pair)
+            gone += before - sum(len(items) for items in (*part.own, *part.carried))
+            if not part.is_open:
+                self._open.discard((pane_at, key))
+        for heard in self.heard.values():
+            erased = {name for name in heard if is_erased(name, 0)}
+            heard.difference_update(erased)
+            gone += len(erased)
+        return gone
+
+    def _listed(self) -> Iterator[tuple[Part, bool]]:
+        for pane_at, key in self._open:
+            part = self.parts[pane_at][key]
+            if part.epoch == self.epochs.get(part.source[0]):
+                yield part, False
+                yield part, True
+
+    def _count(self, pane_at: int, part: Part, sign: int) -> None:
+        for window in self.windows:
+            if pane_at >= window.begin:
+                window.add(part.vector, part.bins, sign)
+
+    def _total(self, vector: Vector, sign: int, rules: MonitorRules) -> None:
+        met, counted = met_and_counted(vector, rules.service_level(self.name[1]))
+        values = (
+            *(vector[OFFERED], vector[ANSWERED], vector[ANSWERED_IN_TARGET]),
+            *(vector[ABANDONED], vector[FLOWED_OUT], met, counted - met),
+        )
+        for at, n in enumerate(values):
+            self.totals[at] += sign * n
+            if sign > 0 and self.totals[at] > self.shown[at]:
+                self.shown[at] = self.totals[at]
+
+    def _between(self, begin: int, end: int) -> Iterable[tuple[Vector, Bins]]:
+        panes: Iterable[int] = range(begin, end, QUEUE_PANE_SECONDS)
+        if (end - begin) // QUEUE_PANE_SECONDS > len(self.parts):
+            panes = [pane_at for pane_at in self.parts if begin <= pane_at < end]
+        for pane_at in panes:
+            for part in self.parts.get(pane_at, {}).values():
+                yield part.vector, part.bins
+
+    @property
+    def _oldest(self) -> int:
+        return self.now // 1000 - KEPT_SECONDS
+
+    def _tidy(self) -> None:
+        oldest = self._oldest
+        for pane_at in [pane_at for pane_at in self.parts if pane_at < oldest]:
+            parts = self.parts[pane_at]
+            for key, part in list(parts.items()):
+                if (pane_at, key) in self._open and part.epoch == self.epochs.get(part.source[0]):
+                    continue
+                del parts[key]
+                self._open.discard((pane_at, key))
+                whose = key[:2]
+                self.forgotten[whose] = max(self.forgotten.get(whose, 0), part.version)
+            if not parts:
+                del self.parts[pane_at]
+        used = {part.source for parts in self.parts.values() for part in parts.values()}
+        self.sources = used | self.agents.keys()

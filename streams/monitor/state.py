@@ -1,0 +1,111 @@
+"""The queues of a partition of `kpi.panes` in serialised form. Pure.
+
+`snapshot` and `restore` are inverses; windows are added up anew, and so need no saving.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+import msgspec
+
+from streams.fold.state import StateUnreadable
+from streams.monitor.breaches import Watch
+from streams.monitor.queue import Agents, Part, Queue
+
+STATE_VERSION: Final = 1
+
+
+class Saved(msgspec.Struct, array_like=True):
+    """What is kept of a partition; `current` has when a source was last read to its end."""
+
+    next_offset: int
+    now: int
+    ticked_at: int
+    current: list[tuple[tuple[str, int], int]]
+    queues: list["SavedQueue"]
+
+
+class SavedQueue(msgspec.Struct, array_like=True):
+    """What is kept of a queue."""
+
+    name: tuple[str, str]
+    parts: list[tuple[int, tuple[str, int, int, str, str], Any]]
+    agents: list[tuple[tuple[str, int], Any]]
+    epochs: dict[str, int]
+    heard: dict[str, list[str]]
+    totals: list[int]
+    shown: list[int]
+    forgotten: list[tuple[tuple[str, int], int]]
+    watches: dict[str, Watch]
+
+
+_encoder: Final = msgspec.msgpack.Encoder()
+_decoder: Final = msgspec.msgpack.Decoder(Saved)
+_UPGRADES: Final[dict[int, Callable[[bytes], bytes]]] = {}
+"""Saved form of version n -> saved form of version n + 1."""
+
+
+def saved_queue(queue: Queue, watches: dict[str, Watch]) -> SavedQueue:
+    """What is kept of a queue."""
+    return SavedQueue(
+        queue.name,
+        [
+            (pane_at, key, part.save())
+            for pane_at, parts in queue.parts.items()
+            for key, part in parts.items()
+        ],
+        [(source, agents.save()) for source, agents in queue.agents.items()],
+        queue.epochs,
+        {topic: sorted(names) for topic, names in queue.heard.items()},
+        queue.totals,
+        queue.shown,
+        list(queue.forgotten.items()),
+        watches,
+    )
+
+
+def restored_queue(saved: SavedQueue, now: int, timezone: str) -> Queue:
+    """The queue that was saved."""
+    queue = Queue(saved.name, now)
+    for pane_at, key, part in saved.parts:
+        source, epoch, version, vector, bins, own, carried = part
+        queue.parts.setdefault(pane_at, {})[key] = Part(
+            *((source[0], source[1]), epoch, version, tuple(vector), bins),
+            *(_listed(own), _listed(carried)),
+        )
+    queue.agents = {source: Agents(*agents) for source, agents in saved.agents}
+    queue.epochs = saved.epochs
+    queue.heard = {topic: set(names) for topic, names in saved.heard.items()}
+    queue.totals, queue.shown = saved.totals, saved.shown
+    queue.forgotten = dict(saved.forgotten)
+    queue.begin_windows(timezone)
+    return queue
+
+
+def snapshot(saved: Saved) -> bytes:
+    """What is kept, as bytes."""
+    return _encoder.encode(saved)
+
+
+def restore(saved: bytes, version: int) -> Saved:
+    """What was kept.
+
+    Raises:
+        StateUnreadable: the bytes are damaged, or of a version that cannot be upgraded from here.
+    """
+    while version != STATE_VERSION:
+        upgrade = _UPGRADES.get(version)
+        if upgrade is None:
+            raise StateUnreadable(
+                f"monitor state of version {version}; this release reads version {STATE_VERSION}"
+            )
+        saved, version = upgrade(saved), version + 1
+    try:
+        return _decoder.decode(saved)
+    except (msgspec.DecodeError, msgspec.ValidationError) as damage:
+        raise StateUnreadable(f"monitor state is damaged: {damage}") from damage
+
+
+def _listed(saved: Iterable[Any]) -> Any:
+    waiting, serving = saved
+    return tuple(map(tuple, waiting)), tuple(map(tuple, serving))
