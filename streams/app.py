@@ -14,7 +14,7 @@ import logging
 import platform
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from functools import partial
 from importlib import metadata
@@ -40,6 +40,7 @@ from streams.carry_over import CarryOver
 from streams.derived import DerivedTopics
 from streams.erasure import LEARN_SECONDS, erasure_key, stored_marks
 from streams.faust_app import faust_app
+from streams.fold.output import RowTuple
 from streams.fold.rules import FoldRules
 from streams.health import GRACE_SECONDS, Health
 from streams.identity.beginning import LinksBeginning
@@ -63,6 +64,7 @@ logger = logging.getLogger(__name__)
 PIPELINE: Final = "stage1"
 PROGRESS_SECONDS: Final = 0.05
 WATCH_SECONDS: Final = 1.0
+TELL_SECONDS: Final = 0.5
 TICK_SECONDS: Final = 1.0
 SHOWN_SECONDS: Final = 0.25
 PRESENT_MS: Final = 5_000
@@ -243,7 +245,7 @@ class Pipeline:
         """
         works = [self._join, self.worker.run_timer, self._watch, self._learn_erased]
         if not self.worker.lanes.one_shot:
-            works += [self._tell_time, self._show_queues]
+            works += [self._tell, self._tell_time, self._show_queues]
         for work in works:
             task = asyncio.create_task(work(), name=work.__name__)
             task.add_done_callback(self._ended)
@@ -266,6 +268,12 @@ class Pipeline:
             await asyncio.sleep(LEARN_SECONDS)
             if self._erased.learn(await self.worker.lanes.patiently(STORE, self._marks)):
                 await self.worker.erase()
+
+    async def _tell(self) -> None:
+        """Pass on to stage 2 what changed, sooner than blocks are stored."""
+        while True:
+            await asyncio.sleep(TELL_SECONDS)
+            await self.worker.tell()
 
     async def _tell_time(self) -> None:
         """Tell stage 2 every second what time it is, and what is read to its end here."""
@@ -355,6 +363,10 @@ class Pipeline:
     async def say(self, messages: list[Message]) -> bool:
         """Publish messages for `identity.links`; whether all were acknowledged."""
         return await self._derived.say(messages)
+
+    async def tell(self, partials: Sequence[RowTuple]) -> bool:
+        """Publish partials of queues on `kpi.panes`; whether all were acknowledged."""
+        return await self._derived.tell(partials)
 
     async def reread(self, tp: TP, offset: int) -> None:
         """Read a partition again from `offset`."""

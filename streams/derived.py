@@ -15,7 +15,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from datetime import UTC, datetime
 from itertools import chain
@@ -126,7 +126,13 @@ class DerivedTopics:
 
         On the event loop. Those that were not are the caller's to announce with its next block.
         """
-        records = list(map(_message, messages))
+        return await self._said(list(map(_message, messages)))
+
+    async def tell(self, partials: Sequence[RowTuple]) -> bool:
+        """Publish rows of `PartialRecord` at once, likewise."""
+        return await self._said([Record(KPI_PANES, key, value, 0) for key, value in partials])
+
+    async def _said(self, records: list[Record]) -> bool:
         try:
             await self._publish(records)
         except PublishError as error:

@@ -1,10 +1,11 @@
 """What a worker asks of whatever reads for it. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from faust.types import TP
 
+from streams.fold.output import RowTuple
 from streams.identity.messages import Message
 
 
@@ -21,6 +22,10 @@ class Reader(Protocol):
 
     async def say(self, messages: list[Message]) -> bool:
         """Publish messages for `identity.links`; whether all were acknowledged."""
+        ...
+
+    async def tell(self, partials: Sequence[RowTuple]) -> bool:
+        """Publish rows of `PartialRecord` on `kpi.panes`; whether all were acknowledged."""
         ...
 
     async def recover(self) -> None:

@@ -89,6 +89,7 @@ class Worker:
         self._held: dict[TP, Held] = {}
         self._active: frozenset[TP] | None = None
         self._lock = asyncio.Lock()
+        self._telling = asyncio.Lock()
         self.lanes = Lanes(health)
         self._in_flight: asyncio.Task[None] | None = None
         self._storing_since: float | None = None
@@ -265,6 +266,20 @@ class Worker:
         if fold.pending:
             self._soon.set()
 
+    async def tell(self) -> None:
+        """Pass on what stage 2 is to know of queues, ahead of the rows and whatever they wait for.
+
+        Under a lock of its own: no block is filled, and so no checkpoint made, before it is
+        acknowledged or back with its fold.
+        """
+        async with self._telling:
+            folds = [held.fold for held in self._held.values()]
+            told = [(f, f.take_partials()) for f in folds if isinstance(f, PartitionFold)]
+            partials = [partial for _, of_fold in told for partial in of_fold]
+            if partials and not await self._reader.tell(partials):
+                for fold, of_fold in told:
+                    fold.put_back(of_fold)
+
     def _block_is_full(self) -> bool:
         pending = sum(held.fold.pending for held in self._held.values())
         return (
@@ -279,7 +294,8 @@ class Worker:
         """
         async with self._lock:
             await self._flight_ended()
-            block = self._filled(checkpoint=checkpoint or self._checkpoint_is_due())
+            async with self._telling:
+                block = self._filled(checkpoint=checkpoint or self._checkpoint_is_due())
             if block.rows or block.states:
                 self._storing_since = time.monotonic()
                 self._in_flight = asyncio.create_task(self._store(block), name="store")

@@ -19,6 +19,7 @@ class PaneLedger:
         self._panes = panes
         self._rules = rules
         self._changed: list[Pane] = []
+        self._untold: list[Pane] = []
         # Every pane without references is in it at least once.
         self._expiry = Expiry[PaneKey]()
         for key, pane in panes.items():
@@ -38,6 +39,13 @@ class PaneLedger:
         for pane in changed:
             pane.changed = False
         return changed
+
+    def take_untold(self) -> list[Pane]:
+        """The panes that changed since the last call to this, for who is told of them sooner."""
+        untold, self._untold = self._untold, []
+        for pane in untold:
+            pane.told = True
+        return untold
 
     def exchange(
         self,
@@ -121,6 +129,9 @@ class PaneLedger:
         if not pane.changed:
             pane.changed = True
             self._changed.append(pane)
+        if pane.told:
+            pane.told = False
+            self._untold.append(pane)
 
     def _release(self, pane: Pane) -> None:
         pane.references -= 1

@@ -10,14 +10,14 @@ Partition 0 speaks for what was carried over; the partition that hears of it aga
 then on speaks for it.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
 
-from schemas.live import PartialRecord
 from streams.fold.agents import AgentTimeline, state_in
 from streams.fold.interaction import Interaction, interaction_of
-from streams.fold.output import Output, Place
+from streams.fold.output import Place, RowTuple
 from streams.fold.panes import QUEUE_COUNTS, Contribution, Pane, PaneKey
 from streams.fold.rules import DAY_MS, FoldRules
 from streams.fold.state import NEVER, State, Subject
@@ -70,12 +70,8 @@ class LivePart:
         self._counts: dict[Queue, dict[str, int]] = {}
         self._carried_agents: dict[Queue, dict[str, str]] = {}
         self._queues: set[Queue] = set()
+        self._again: list[RowTuple] = []
         self._begin(base)
-
-    @property
-    def pending(self) -> int:
-        """How many panes there are to tell of."""
-        return len(self._panes)
 
     def _begin(self, base: int) -> None:
         """Take up what is open in the state, and tell all of it once more."""
@@ -136,10 +132,11 @@ class LivePart:
             self._agents.pop(subject, None)
         self._count(timeline, False)
 
-    def write(self, output: Output, version: int) -> None:
-        """Add what there is to tell to `output`, as records of `kpi.panes`."""
+    def take(self, version: int) -> list[RowTuple]:
+        """What there is to tell since the last call, as records of `kpi.panes`."""
+        records, self._again = self._again, []
         if not (self._panes or self._queues or self._heard):
-            return
+            return records
         oldest = self._state.event_time - YOUNG_MS if self._state.event_time != NEVER else 0
         by_queue: dict[Queue, list[dict[str, Any]]] = {}
         for key, pane in self._panes.items():
@@ -151,9 +148,14 @@ class LivePart:
         for queue, panes in by_queue.items():
             for first in range(0, len(panes) or 1, MOST_PANES):
                 value = self._record(queue, panes[first : first + MOST_PANES], version)
-                output.add(PartialRecord, (queue_key(queue), value))
+                records.append((queue_key(queue), value))
         self._queues.clear()
         self._heard.clear()
+        return records
+
+    def put_back(self, records: Sequence[RowTuple]) -> None:
+        """These were not published: they are told with the next ones."""
+        self._again += records
 
     def _record(self, queue: Queue, panes: list[dict[str, Any]], version: int) -> bytes:
         state = self._state

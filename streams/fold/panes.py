@@ -118,8 +118,8 @@ class Pane:
     each of `thresholds` follow, for one histogram after the other. `bins` are those of the sketch.
     `generation` tells it from an earlier one of the same key that was already let go; `references`
     counts the interactions that contribute to it: while there are any it can change, and stays.
-    `changed` says that its row is not written as it is now, `listed` that stage 2 was last told of
-    contacts in it that were still open.
+    `changed` says that its row is not written as it is now, `told` that stage 2 was told of it as
+    it is, `listed` that this named contacts that were still open.
     """
 
     __slots__ = (
@@ -131,6 +131,7 @@ class Pane:
         "listed",
         "references",
         "thresholds",
+        "told",
     )
 
     def __init__(
@@ -144,6 +145,7 @@ class Pane:
         self.thresholds = thresholds
         self.changed = False
         self.listed = False
+        self.told = True
 
     def add(self, contribution: "Contribution", sign: int) -> None:
         """Add the contribution (`sign` 1) or take it back (-1)."""

@@ -19,6 +19,7 @@ from schemas.decode import Event, Rejected, decode
 from schemas.events import EVENT_DATA
 from schemas.fact_rows import AgentStateRow, EventFactRow
 from schemas.identity_rows import IdentityLinkRow
+from schemas.live import PartialRecord
 from schemas.rows import (
     LAST_OFFSET,
     VERSION_OFFSET_BITS,
@@ -43,6 +44,7 @@ from streams.fold.output import (
     Output,
     Place,
     Record,
+    RowTuple,
     customer_rows,
     dead_letter_row,
     event_row,
@@ -123,6 +125,7 @@ class PartitionFold:
         self._output = Output()
         self._marked_at = self.state.next_offset
         self._changed: dict[Subject, Interaction] = {}
+        self._unseen: dict[Subject, Interaction] = {}
         self._panes = PaneLedger(self.state.panes, rules)
         # Each interaction is in that of its source, at the minute when it is due or before.
         self._interaction_expiry: dict[str, Expiry[Subject]] = {}
@@ -150,7 +153,7 @@ class PartitionFold:
     def pending(self) -> int:
         """How many rows `drain` would give, about."""
         waiting = sum(len(rows) for rows in self._output.rows.values())
-        return waiting + len(self._changed) + self._panes.changed + self._live.pending
+        return waiting + len(self._changed) + self._panes.changed
 
     def skip_to(self, offset: int) -> None:
         """Go on at `offset`, because the broker does not have the records before it any more."""
@@ -187,7 +190,8 @@ class PartitionFold:
         self._changed.clear()
         for pane in self._panes.take_changed():
             self._write_pane(pane)
-        self._live.write(self._output, self.version)
+        for row in self.take_partials():
+            self._output.add(PartialRecord, row)
         state = self.state
         if state.next_offset != self._marked_at and state.event_time != NEVER:
             self._marked_at = state.next_offset
@@ -199,11 +203,26 @@ class PartitionFold:
             output.counts["event", "stored"] = stored
         return output
 
+    def take_partials(self) -> list[RowTuple]:
+        """What stage 2 is to be told since the last call or `drain`: rows of `PartialRecord`."""
+        live = self._live
+        for subject, known in self._unseen.items():
+            live.seen(subject, known)
+        self._unseen.clear()
+        for pane in self._panes.take_untold():
+            live.pane_changed(pane)
+        return live.take(self.version)
+
+    def put_back(self, partials: Sequence[RowTuple]) -> None:
+        """These could not be published: the next call gives them."""
+        self._live.put_back(partials)
+
     def erase(self) -> int:
         """Forget the contacts of erased customers; how many. What they counted for stays."""
         subjects = erased_subjects(self.state.interactions, self._rules)
         for subject in subjects:
             self._changed.pop(subject, None)
+            self._unseen.pop(subject, None)
             self._live.gone(subject)
             self._panes.release(self.state.interactions.pop(subject).contributions)
         return len(subjects)
@@ -295,6 +314,8 @@ class PartitionFold:
             offset = self.state.next_offset - 1
             self._panes.exchange(state.contributions, contributions, offset, held=True)
             state.contributions = contributions
+        if known.visits:
+            self._unseen[subject] = known
         self._keep(subject, state, known)
         return True
 
@@ -425,13 +446,13 @@ class PartitionFold:
         known = self._changed.pop(subject, None)
         if known is not None:
             self._write_interaction(subject, known)
+        self._unseen.pop(subject, None)
         self._live.gone(subject)
         del self.state.interactions[subject]
         self._panes.release(interaction.contributions)
 
     def _write_interaction(self, subject: Subject, known: Interaction) -> None:
         state = self.state.interactions[subject]
-        self._live.seen(subject, known)
         output, channel, version = self._output, self._channel, self.version
         shown = self._rules.identifiers.of(state.tenant, known.identifiers)
         row = interaction_row(state, known, shown, channel, self._place, version)
@@ -445,7 +466,6 @@ class PartitionFold:
     def _write_pane(self, pane: Pane) -> None:
         row = pane_row(pane, (self.log, self.partition), self.version)
         self._output.add(table_of(pane.key), row)
-        self._live.pane_changed(pane)
 
     def _note_late(
         self, record: Record, event: Event, at: int, watermark: int, *, applied: bool

@@ -128,6 +128,10 @@ class Seeks:
         self.said += messages
         return self.hears
 
+    async def tell(self, partials: Sequence[tuple[Any, ...]]) -> bool:
+        self.told += partials
+        return self.hears
+
     async def recover(self) -> None:
         self.recovered += 1
 
