@@ -72,7 +72,7 @@ class Live:
         of_window = self.windows[window]
         match kpi:
             case "waiting":
-                return self.waiting
+                return float(self.waiting)
             case "longest_wait_now_seconds":
                 oldest = self.oldest_enqueued_at
                 return 0.0 if oldest is None else max(0, self.at - oldest) / 1000
@@ -84,7 +84,7 @@ class Live:
             case "service_level_ratio":
                 return of_window.service_level
             case "agents_available":
-                return None if self.agents is None else self.agents.get("available", 0)
+                return None if self.agents is None else float(self.agents.get("available", 0))
             case "forecast_breach_probability":
                 known = [p for p in self.forecast.values() if p is not None]
                 return max(known, default=None)

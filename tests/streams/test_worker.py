@@ -114,6 +114,7 @@ class Seeks:
     committed: dict[TP, int] = field(default_factory=dict)
     reread_from: list[tuple[TP, int]] = field(default_factory=list)
     said: list[Message] = field(default_factory=list)
+    told: list[tuple[Any, ...]] = field(default_factory=list)
     hears: bool = True
     recovered: int = 0
     last: int = 0
