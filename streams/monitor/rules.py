@@ -16,7 +16,7 @@ JUDGED_EVERY_MS: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class ServiceLevel:
-    """The coefficients of a service-level preset (`sinks.kpis.service_level`)."""
+    """The coefficients of a service-level preset (`sinks.kpis.definitions.service_level`)."""
 
     preset: str = "offered"
     abandoned_in_target_met: bool = False
