@@ -22,7 +22,6 @@ from typing import Any, Final
 
 from aiokafka.errors import KafkaError
 from faust.types import TP
-from sinks.kpis.definitions.service_level import PRESETS
 
 from gateway.publish import PublishError
 from schemas.queues import QueueSettings
@@ -30,6 +29,7 @@ from schemas.settings import Settings
 from schemas.topics import FOLDED_TOPICS, IDENTITY_LINKS, KPI_PANES
 from sinks.checkpoints import CheckpointStore
 from sinks.errors import StoreError, StoreMisconfigured
+from sinks.kpis.definitions.service_level import PRESETS
 from sinks.metrics import Metrics
 from sinks.queue_metrics import QueueCollector, Sample
 from sinks.store import Store
