@@ -8,6 +8,7 @@ from schemas.queues import AlertThresholds, QueueSettings
 from schemas.rows import DeadLetterRow
 from streams.fold.merge import Left, merged
 from streams.fold.partition import PartitionFold
+from streams.fold.rules import DAY_MS, DEFAULT_HORIZONS_MS, FoldRules
 from streams.fold.state import restore
 from streams.monitor.fold import MonitorFold
 from streams.monitor.live import Live
@@ -99,7 +100,8 @@ def counted(found: list[Call], at: int, begin_ms: int) -> dict[str, Any]:
 def test_windows_are_those_of_a_count_of_the_calls(
     found: list[Call], every: int, partitions: int, until: int
 ) -> None:
-    stages = Stages(partitions=partitions)
+    patient = FoldRules(horizons_ms=dict.fromkeys(DEFAULT_HORIZONS_MS, DAY_MS))
+    stages = Stages(partitions=partitions, fold_rules=patient)
     at = play(stages, log_of(found), every, until)
     live = stages.live("help")
     pane = at // 10_000 * 10_000
