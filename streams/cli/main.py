@@ -18,6 +18,7 @@ from typer.main import get_command, get_group
 COMMANDS: Final = (
     "process",
     "kpis",
+    "queues",
     "timeline",
     "customer",
     "interaction",
