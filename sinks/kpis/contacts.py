@@ -5,10 +5,19 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
+from sinks.kpis.buckets import ALIGNED
 from sinks.kpis.catalogue import known
 from sinks.kpis.counts import COUNTS
+from sinks.kpis.customers_sql import FIRST_CONTACT_COUNTS, first_contact_rows
 from sinks.kpis.definition import Family, Grain, Kpi, Tally
-from sinks.kpis.query import EVER_FROM, EVER_TO, KpiQueryError, Queries, instant_literal
+from sinks.kpis.query import (
+    EVER_FROM,
+    EVER_TO,
+    REPEAT_SECONDS,
+    KpiQueryError,
+    Queries,
+    instant_literal,
+)
 from sinks.kpis.rows_sql import HOUR
 from sinks.kpis.views import counted_rows, visit_rows
 
@@ -40,7 +49,7 @@ def contacts_behind(
     """What adds to a KPI's counts, by time; `only` restricts dimensions to one value each.
 
     Contacts of queues are those that were offered in the time. Raises `UnknownKpi`,
-    `KpiQueryError` where it is made of panes of agents or of pairs of contacts, `StoreError`.
+    `KpiQueryError` where it is made of panes of agents or of customers, `StoreError`.
     """
     kpi = known(kpi_id)
     rows, counts = _rows_of(kpi)
@@ -68,6 +77,8 @@ def contacts_behind(
             "split": ",".join(kpi.grain.dimensions),
             "target_seconds": None,
             "short_seconds": None,
+            "repeat_seconds": REPEAT_SECONDS,
+            "same_topic": 0,
             **{f"only_{name}": value for name, value in only.items()},
         },
     )
@@ -100,6 +111,12 @@ def _rows_of(kpi: Kpi) -> tuple[str, dict[str, str]]:
         rows = visit_rows()
         if "wait_bins" in words:
             counts = {"longest_wait_ms": "max"}
+    elif kpi.grain is Grain.FIRST_CONTACT:
+        used_counts = {n: w for n, w in FIRST_CONTACT_COUNTS.items() if n in words}
+        counts |= dict.fromkeys(used_counts, "sum")
+        adding = "".join(f", {which} AS {name}" for name, which in used_counts.items())
+        kept = ALIGNED.kept("at")
+        rows = f"SELECT *{adding} FROM ({first_contact_rows()}) WHERE {kept}"
     if not counts:
         raise KpiQueryError(f"{kpi.id} is not made of single contacts that could be listed")
     return rows, counts

@@ -12,8 +12,9 @@ are of one topic, the unknown). A repeat counts whether or not it was answered.
 from typing import Final
 
 from sinks.kpis.buckets import ALIGNED
-from sinks.kpis.definition import PANE_DIMENSIONS, Grain
+from sinks.kpis.definition import CONTACT_DIMENSIONS, Grain
 from sinks.kpis.rows_sql import (
+    DESCRIBED,
     LATEST_EVENT_AT,
     interval_columns,
     split_dimensions,
@@ -25,7 +26,16 @@ from sinks.kpis.selecting import select_kpis
 WINDOW_DAYS: Final = (1, 7, 30)
 """The windows that `fcr_windows` shows."""
 
-_KEYS: Final = ", ".join(("tenant", *PANE_DIMENSIONS, "bucket"))
+_KEYS: Final = ", ".join(("tenant", *CONTACT_DIMENSIONS, "bucket"))
+_SHOWN: Final = ", ".join(CONTACT_DIMENSIONS)
+FIRST_CONTACT_COUNTS: Final = {
+    "eligible": "is_first",
+    "mature": "is_first AND matured",
+    "mature_without_repeat": "is_first AND matured AND NOT repeated",
+    "contacts": "NOT is_first",
+    "repeat_contacts": "NOT is_first AND repeats",
+}
+"""Counts of the grain `first contact` -> which rows of `first_contact_rows` they count."""
 
 
 def customers() -> str:
@@ -36,10 +46,12 @@ SELECT tenant, customer_key, customer_id FROM identity_map FINAL WHERE NOT is_de
 
 def callers() -> str:
     """Customers of inbound contacts by interval, and those of more than one contact."""
-    inbound = f"SELECT * FROM ({visits()}) WHERE direction = 'inbound' AND customer_key != ''"
+    inbound = (
+        f"SELECT * FROM ({visits(DESCRIBED)}) WHERE direction = 'inbound' AND customer_key != ''"
+    )
     return f"""
 SELECT
-  tenant, queue, channel, direction,
+  tenant, {_SHOWN},
   {interval_columns(ALIGNED)},
   {select_kpis(Grain.CALLERS)}
 FROM
@@ -53,7 +65,7 @@ FROM
       SELECT *, {ALIGNED.keys} AS bucket
       FROM
       (
-        SELECT v.tenant AS tenant, {split_dimensions("v")},
+        SELECT v.tenant AS tenant, {split_dimensions("v", CONTACT_DIMENSIONS)},
           v.entered_at AS at, v.customer_id AS customer_id, v.interaction_id AS interaction_id
         FROM ({with_customer(inbound)}) AS v
       )
@@ -73,11 +85,13 @@ def inbound_contacts() -> str:
     (`answered_*`; `answered` says whether one did). One that met no queue counts when it began.
     """
     contacts = """
-    SELECT tenant, interaction_id, channel, direction, topic, customer_key, started_at,
+    SELECT tenant, interaction_id, channel, direction, purpose, language, site, topic,
+      customer_key, started_at,
       arrayLastIndex(o -> o = 'answered', visits_outcome) AS answered_visit,
       answered_visit > 0 AS answered,
       visits_queue[answered_visit] AS answered_queue,
       visits_entered_at[answered_visit] AS answered_at,
+      visits_agent[answered_visit] AS agent,
       visits_queue[1] AS offered_queue,
       if(empty(visits_queue), started_at, visits_entered_at[1]) AS offered_at
     FROM interactions FINAL
@@ -98,45 +112,53 @@ SELECT *,
 FROM ({with_customer(contacts)})"""
 
 
-def first_contacts() -> str:
-    """Parameters of its own: `repeat_seconds` UInt32, the window; `same_topic` UInt8."""
+def first_contact_rows() -> str:
+    """One row a contact for what was answered (`is_first`), one for what came, with its instant.
+
+    Parameters: `repeat_seconds` UInt32, the window; `same_topic` UInt8.
+    """
     window = "toIntervalSecond({repeat_seconds:UInt32})"
 
     def neighbour(side: str) -> str:
         return f"if({{same_topic:UInt8}}, c.{side}_same_topic_at, c.{side}_any_topic_at)"
 
     return f"""
+SELECT c.tenant AS tenant, c.interaction_id AS interaction_id, c.channel AS channel,
+  c.direction AS direction, c.purpose AS purpose, c.language AS language, c.site AS site,
+  c.topic AS topic, c.agent AS agent,
+  place.1 AS is_first, place.2 AS queue, place.3 AS at,
+  c.started_at + {window} <= {LATEST_EVENT_AT} AS matured,
+  ifNull({neighbour("next")} <= c.started_at + {window}, 0) AS repeated,
+  ifNull({neighbour("previous")} >= c.started_at - {window}, 0) AS repeats
+FROM inbound_contacts AS c
+ARRAY JOIN if(c.answered,
+  [(1, c.answered_queue, c.answered_at), (0, c.offered_queue, c.offered_at)],
+  [(0, c.offered_queue, c.offered_at)]) AS place"""
+
+
+def first_contacts() -> str:
+    """Parameters of its own: `repeat_seconds` UInt32, the window; `same_topic` UInt8."""
+    counted = ",\n    ".join(
+        f"countIf({which}) AS {name}" for name, which in FIRST_CONTACT_COUNTS.items()
+    )
+    return f"""
 SELECT
-  tenant, queue, channel, direction,
+  tenant, {_SHOWN},
   {interval_columns(ALIGNED)},
   {select_kpis(Grain.FIRST_CONTACT)}
 FROM
 (
   SELECT {_KEYS},
-    countIf(is_first) AS eligible,
-    countIf(is_first AND matured) AS mature,
-    countIf(is_first AND matured AND NOT repeated) AS mature_without_repeat,
-    countIf(NOT is_first) AS contacts,
-    countIf(NOT is_first AND repeats) AS repeat_contacts
+    {counted}
   FROM
   (
     SELECT *, {ALIGNED.keys} AS bucket
     FROM
     (
-      SELECT c.tenant AS tenant, {split_dimensions("c")},
-        c.at AS at,
-        c.is_first AS is_first,
-        c.started_at + {window} <= {LATEST_EVENT_AT} AS matured,
-        ifNull({neighbour("next")} <= c.started_at + {window}, 0) AS repeated,
-        ifNull({neighbour("previous")} >= c.started_at - {window}, 0) AS repeats
-      FROM
-      (
-        SELECT *, place.1 AS is_first, place.2 AS queue, place.3 AS at
-        FROM inbound_contacts
-        ARRAY JOIN if(answered,
-          [(1, answered_queue, answered_at), (0, offered_queue, offered_at)],
-          [(0, offered_queue, offered_at)]) AS place
-      ) AS c
+      SELECT c.tenant AS tenant, {split_dimensions("c", CONTACT_DIMENSIONS)},
+        c.at AS at, c.is_first AS is_first, c.matured AS matured, c.repeated AS repeated,
+        c.repeats AS repeats
+      FROM ({first_contact_rows()}) AS c
     )
     WHERE {ALIGNED.kept("at")}
   )

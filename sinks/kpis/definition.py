@@ -73,7 +73,7 @@ class Grain(Enum):
             case Grain.QUEUE:
                 return VISIT_DIMENSIONS
             case _:
-                return PANE_DIMENSIONS
+                return CONTACT_DIMENSIONS
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,7 +95,7 @@ ARRAY JOIN
   visits_transfer AS transfer"""
 
 
-_DESCRIBED: Final = ("purpose", "language", "site", "topic")
+DESCRIBED: Final = ("purpose", "language", "site", "topic")
 
 
 def described_visits() -> str:
@@ -105,7 +105,7 @@ SELECT v.*, k.skill AS skill
 FROM (
   SELECT *, entered_at AS at, ifNull(exited_at, entered_at) AS left_at,
     toString(agent) AS answered_by
-  FROM ({visits(_DESCRIBED)})
+  FROM ({visits(DESCRIBED)})
 ) AS v
 ANY LEFT JOIN (
   SELECT tenant, subject, labels['queue'] AS queue, counted_at, labels['skill'] AS skill

@@ -168,6 +168,12 @@ def test_the_contacts_behind_a_figure(told: Told, kpi_store: Store) -> None:
     assert later == []
     only = contacts_behind(kpi_store, told.tenant, "answered", only={"queue": "nowhere"})
     assert only == []
+    repeats = contacts_behind(kpi_store, told.tenant, "repeat_contacts")
+    assert repeats == []
+    told.contact("again", 2_000, customer="a", outcome="abandoned")
+    told.contact("and again", 3_000, customer="a", outcome="abandoned")
+    repeats = contacts_behind(kpi_store, told.tenant, "repeat_contacts", only={"queue": "IT"})
+    assert [b.interaction_id for b in repeats] == ["and again"]
     with pytest.raises(KpiQueryError, match="agent_answered"):
         contacts_behind(kpi_store, told.tenant, "agent_answered")
 
