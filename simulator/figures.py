@@ -122,7 +122,7 @@ def _of_stays(group: list[Stay], target_ms: int, short_ms: int) -> Figures:
         "average_speed_of_answer_seconds": mean_seconds(map(_wait, answered), a),
         "average_time_to_abandon_seconds": mean_seconds(map(_wait, abandoned), b),
         "longest_wait_seconds": waits[-1] / 1000 if waits else None,
-        **{f"wait_p{p}_seconds": _quantile_seconds(waits, p) for p in (50, 90, 95)},
+        **{f"wait_p{p}_seconds": quantile_seconds(waits, p) for p in (50, 90, 95)},
     }
     return figures | _handling(visits, ended)
 
@@ -268,7 +268,7 @@ def mean_seconds(milliseconds: Iterable[int], count: int) -> float | None:
     return sum(milliseconds) / count / 1000 if count else None
 
 
-def _quantile_seconds(ordered_ms: list[int], percent: int) -> float | None:
+def quantile_seconds(ordered_ms: list[int], percent: int) -> float | None:
     """The lower quantile, as DDSketch defines it: rank floor(share x (n - 1)), from 0."""
     if not ordered_ms:
         return None

@@ -9,11 +9,15 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from operator import attrgetter
+from typing import Final
 
 from simulator.clock import DAY_MS
 from simulator.customers import Who, person
-from simulator.figures import Figures, mean_seconds, ratio
+from simulator.figures import Figures, mean_seconds, quantile_seconds, ratio
 from simulator.truth import Contact, Leg, Mailing, Person, SelfService, Staff
+
+SOLVED: Final = ("solved", "closed")
+HOUR_MS: Final = 3_600_000
 
 Came = Callable[[Hashable, int, int], bool]
 """Whether a customer contacted the centre after the one instant and until the other."""
@@ -99,58 +103,117 @@ def rating_figures(contacts: Sequence[Contact], who: Who = person) -> Figures:
 def reply_figures(contacts: Sequence[Contact]) -> Figures:
     """First responses, and replies since the customer waits; no bots, no automatic messages."""
     first = [c.first_response_ms for c in contacts if c.first_response_ms is not None]
-    replies = [ms for contact in contacts for ms in _replies(contact)]
+    replies = [ms for contact in contacts for _, ms in replies_of(contact)]
     return {
         "first_responses": len(first),
-        "average_first_response_seconds": mean_seconds(first, len(first)),
+        **durations("first_response", first),
         "replies": len(replies),
-        "average_reply_seconds": mean_seconds(replies, len(replies)),
+        **durations("reply", replies),
     }
 
 
-def _replies(contact: Contact) -> Iterator[int]:
-    waiting_since: int | None = None
+def durations(name: str, milliseconds: Sequence[int]) -> Figures:
+    """Mean, median and 90 % of durations."""
+    ordered = sorted(milliseconds)
+    return {
+        f"average_{name}_seconds": mean_seconds(ordered, len(ordered)),
+        f"{name}_p50_seconds": quantile_seconds(ordered, 50),
+        f"{name}_p90_seconds": quantile_seconds(ordered, 90),
+    }
+
+
+def replies_of(contact: Contact) -> Iterator[tuple[int, int]]:
+    """When each reply was written, and for how many milliseconds the customer had waited for it."""
+    waiting_from: int | None = None
     for message in contact.messages:
         if message.automatic or not message.public:
             continue
-        if message.author == "customer" and waiting_since is None:
-            waiting_since = message.at
-        elif message.author == "agent" and waiting_since is not None:
-            yield message.at - waiting_since
-            waiting_since = None
+        if message.author == "customer" and waiting_from is None:
+            waiting_from = message.at
+        elif message.author == "agent" and waiting_from is not None:
+            yield message.at, message.at - waiting_from
+            waiting_from = None
 
 
-def ticket_figures(contacts: Sequence[Contact]) -> Figures:
-    """Tickets: solved, how long that took, and those that were open again after it."""
-    tickets = [c for c in contacts if c.ticket]
-    solved = {c.interaction: [at for at, s in c.ticket if s == "solved"] for c in tickets}
-    solved = {interaction: times for interaction, times in solved.items() if times}
-    begun = {c.interaction: c.started_at for c in tickets}
-    reopened = sum(
-        any(a == "solved" and b == "open" for (_, a), (_, b) in pairwise(c.ticket)) for c in tickets
-    )
+def solutions_of(contact: Contact) -> list[tuple[int, int | None]]:
+    """When a written contact, or one with a ticket, was solved, and when that was undone.
+
+    A contact without a ticket is solved when it ends so; one that goes on has a ticket.
+    """
+    if not contact.ticket:
+        return [(contact.ended_at or 0, None)] if contact.messages and contact.resolved else []
+    found: list[tuple[int, int | None]] = []
+    for at, status in contact.ticket:
+        if status in SOLVED:
+            if not found or found[-1][1] is not None:
+                found.append((at, None))
+        elif found and found[-1][1] is None:
+            found[-1] = (found[-1][0], at)
+    return found
+
+
+def solution_figures(contacts: Sequence[Contact], latest_at: int, window_ms: int) -> Figures:
+    """Solutions, how long they took, and those undone within the window, if that has passed."""
+    solved = [(c, found) for c in contacts if (found := solutions_of(c))]
+    mature = [
+        (at, undone) for _, found in solved for at, undone in found if at + window_ms <= latest_at
+    ]
+    undone = sum(back is not None and back <= at + window_ms for at, back in mature)
     return {
-        "tickets": len(tickets),
-        "tickets_solved": len(solved),
-        "tickets_reopened": reopened,
-        "reopen_ratio": ratio(reopened, len(solved)),
-        "average_first_resolution_seconds": mean_seconds(
-            [times[0] - begun[i] for i, times in solved.items()], len(solved)
-        ),
-        "average_full_resolution_seconds": mean_seconds(
-            [times[-1] - begun[i] for i, times in solved.items()], len(solved)
-        ),
+        "contacts_solved": len(solved),
+        **durations("first_resolution", [found[0][0] - c.started_at for c, found in solved]),
+        **durations("full_resolution", [found[-1][0] - c.started_at for c, found in solved]),
+        "contacts_reopened": undone,
+        "reopen_ratio": ratio(undone, len(mature)),
     }
 
 
 def backlog(contacts: Sequence[Contact], at: int) -> list[int]:
-    """Ages in milliseconds of the tickets that were not solved at an instant, the oldest first."""
+    """Ages in milliseconds of the written contacts and tickets that were neither solved nor ended
+    at an instant, the oldest first.
+    """
     ages = []
     for contact in contacts:
-        said = [status for then, status in contact.ticket if then <= at]
-        if said and said[-1] not in ("solved", "closed"):
+        if not (contact.ticket or any(not m.automatic for m in contact.messages)):
+            continue
+        solved = any(
+            then <= at and (undone is None or undone > at) for then, undone in solutions_of(contact)
+        )
+        ended = contact.ended_at is not None and contact.ended_at <= at
+        if contact.started_at <= at and not solved and not ended:
             ages.append(at - contact.started_at)
     return sorted(ages, reverse=True)
+
+
+def waiting_since(contact: Contact) -> int | None:
+    """Since when the customer of an open contact waits for a reply, as it was in the end."""
+    if contact.ended_at is not None or (contact.ticket and contact.ticket[-1][1] in SOLVED):
+        return None
+    unanswered: list[int] = []
+    for message in contact.messages:
+        if message.automatic or not message.public:
+            continue
+        if message.author == "customer":
+            unanswered.append(message.at)
+        elif message.author == "agent":
+            unanswered = []
+    return unanswered[0] if unanswered else None
+
+
+def backlog_figures(contacts: Sequence[Contact], at: int) -> Figures:
+    """The backlog by age, and who waits for a reply."""
+    ages = backlog(contacts, at)
+    waiting = [at - since for c in contacts if (since := waiting_since(c)) is not None]
+    edges = (0, 1, 8, 24, 72, 168)
+    names = ("under_1_hour", "1_to_8_hours", "8_to_24_hours", "1_to_3_days", "3_to_7_days")
+    figures: Figures = {"backlog": len(ages)}
+    for name, (begin, end) in zip(names, pairwise(edges), strict=True):
+        figures[f"backlog_{name}"] = sum(begin <= age / HOUR_MS < end for age in ages)
+    return figures | {
+        "backlog_over_7_days": sum(age >= 168 * HOUR_MS for age in ages),
+        "awaiting_reply": len(waiting),
+        "longest_awaiting_reply_seconds": max(waiting) / 1000 if waiting else None,
+    }
 
 
 def quality_figures(contacts: Sequence[Contact]) -> Figures:

@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Final, Literal, NamedTuple
 
 Unit = Literal[
+    "chats",
     "contacts",
     "customers",
     "legs",
@@ -18,6 +19,7 @@ Unit = Literal[
     "points",
     "ratings",
     "ratio",
+    "replies",
     "rings",
     "rings per contact",
     "contacts per hour",
@@ -63,6 +65,10 @@ class Grain(Enum):
     CALLERS = "callers"
     FIRST_CONTACT = "fcr"
     AGENT = "agent_interval"
+    CONVERSATION = "conversation_interval"
+    SOLUTION = "solutions"
+    BACKLOG = "backlog"
+    CHAT_TIME = "chat_time"
 
     @property
     def dimensions(self) -> tuple[str, ...]:

@@ -47,7 +47,19 @@ _THRESHOLDS: Final = (
     ("target_seconds", "Nullable(Float64)"),
     ("short_seconds", "Nullable(Float64)"),
 )
-_REPEATS: Final = (("repeat_seconds", "UInt32"), ("same_topic", "UInt8"))
+_WINDOW: Final = ("repeat_seconds", "UInt32")
+_BESIDE: Final[dict[Grain, tuple[tuple[str, str], ...]]] = {
+    Grain.CALLERS: (*_TIME, _SPLIT),
+    Grain.FIRST_CONTACT: (*_TIME, _SPLIT, _WINDOW, ("same_topic", "UInt8")),
+    Grain.CONVERSATION: (*_TIME, _SPLIT),
+    Grain.SOLUTION: (*_TIME, _SPLIT, _WINDOW),
+    Grain.BACKLOG: (*_TIME[:3], _SPLIT),
+    Grain.CHAT_TIME: (*_TIME, _SPLIT),
+}
+"""Views whose KPIs stand beside those of queues, with their parameters."""
+_OF_OFFERED: Final = (Grain.CALLERS, Grain.FIRST_CONTACT)
+"""Of these, who came: known of contacts that were offered. A message may be answered where, or
+when, none was."""
 
 
 class KpiQueryError(ValueError):
@@ -146,7 +158,10 @@ def kpi_table(
     is given, or a bound lies within a pane, every visit is counted anew from interactions; else
     panes are read, for each queue's own thresholds. `timezone_of` gives a queue's IANA timezone
     (default: its settings, else UTC). Callers and first contacts are always by `offered`; a contact
-    repeats an earlier one within `repeat_seconds`, with `same_topic` only one of the same topic.
+    repeats an earlier one within `repeat_seconds`, with `same_topic` only one of the same topic;
+    within `repeat_seconds` a solution is undone, too. Responses and resolutions count when they
+    came, in whole panes, whichever the cohort; the backlog is that of `to`, and is known without
+    intervals only.
 
     `families` are added as far as they can be split so; of a family that is split by queue only
     what met a queue. `only` restricts dimensions of the split to one value each.
@@ -188,7 +203,7 @@ def kpi_table(
     results = []
     zones = _zones(store, tenant, queue, timezone_of or _timezones(store, tenant), split)
     source: Source = "interactions" if exact else "panes"
-    grains: tuple[Grain | Family, ...] = (Grain.QUEUE, *_CUSTOMERS, *families)
+    grains: tuple[Grain | Family, ...] = (Grain.QUEUE, *_BESIDE, *families)
     for zone, queues in zones.items():
         asked = {**parameters, "timezone": zone, "queues": queues}
         found = _found(store, view, asked, split, families, only)
@@ -299,7 +314,6 @@ def _on_panes(*bounds: datetime | None) -> bool:
     return all(at is None or (at - EVER_FROM) % pane == timedelta(0) for at in bounds)
 
 
-_CUSTOMERS: Final = (Grain.CALLERS, Grain.FIRST_CONTACT)
 _Key = tuple[Any, ...]
 _Rows = dict[Grain | Family, dict[str, Any]]
 
@@ -315,8 +329,7 @@ def _found(
     """By place and interval, the row of each view that has one there."""
     views: dict[Grain | Family, str] = {
         Grain.QUEUE: view,
-        Grain.CALLERS: call("callers", (*_TIME, _SPLIT)),
-        Grain.FIRST_CONTACT: call("fcr", (*_TIME, _SPLIT, *_REPEATS)),
+        **{grain: call(grain.value, parameters) for grain, parameters in _BESIDE.items()},
         **{family: call(family.view, (*_TIME, _SPLIT)) for family in families},
     }
     found: dict[_Key, _Rows] = {}
@@ -325,9 +338,10 @@ def _found(
             continue
         for row in _rows(store, called, asked, only):
             key = (*(row[name] for name in split), row["interval_start"])
-            # Who came is known of contacts that were offered; what met no queue is no queue's.
-            begins = isinstance(grain, Family) and ("queue" not in split or row["queue"] != "")
-            if grain is Grain.QUEUE or begins or key in found:
+            begins = grain not in _OF_OFFERED
+            if isinstance(grain, Family):  # what met no queue is no queue's
+                begins = "queue" not in split or row["queue"] != ""
+            if begins or key in found:
                 found.setdefault(key, {})[grain] = row
     return found
 
@@ -343,7 +357,16 @@ def _rows(
     )
 
 
-_COUNTED: Final = {"contacts", "customers", "legs", "messages", "ratings", "rings", "uses"}
+_COUNTED: Final = {
+    "contacts",
+    "customers",
+    "legs",
+    "messages",
+    "ratings",
+    "replies",
+    "rings",
+    "uses",
+}
 
 
 def _values(row: dict[str, Any], grain: Grain | Family) -> dict[str, Value]:
@@ -388,8 +411,8 @@ def _zones(
         return {_checked(timezone_of(queue)): [queue]}
     rows = store.query(
         "SELECT DISTINCT queue FROM (SELECT queue FROM kpi_panes WHERE tenant = {tenant:String}"
-        " UNION ALL SELECT arrayJoin(visits_queue) FROM interactions"
-        " WHERE tenant = {tenant:String})",
+        " UNION ALL SELECT arrayJoin(if(empty(visits_queue), [''], visits_queue))"
+        " FROM interactions WHERE tenant = {tenant:String})",
         {"tenant": tenant},
     )
     zones: dict[str, list[str]] = {}

@@ -21,6 +21,12 @@ from schemas.settings import DEFAULT_QUEUE, Settings
 from sinks.kpis import counts
 from sinks.kpis.buckets import ALIGNED, ROLLING, Buckets
 from sinks.kpis.catalogue import FAMILIES, of_grain
+from sinks.kpis.conversations_sql import (
+    backlog,
+    chat_time,
+    conversations_by_interval,
+    solutions,
+)
 from sinks.kpis.customers_sql import (
     callers,
     customers,
@@ -73,6 +79,10 @@ def views(settings: Settings | None = None) -> list[tuple[str, str]]:
         ("inbound_contacts", inbound_contacts()),
         ("fcr", first_contacts()),
         ("fcr_windows", first_contacts_by_window()),
+        ("conversation_interval", conversations_by_interval()),
+        ("solutions", solutions()),
+        ("backlog", backlog()),
+        ("chat_time", chat_time()),
         ("agent_interval", _agents()),
         ("contacts", contacts()),
         *((family.view, _of_family(family)) for family in FAMILIES),

@@ -17,13 +17,15 @@ from rich.text import Text
 from schemas.queues import QueueSettings
 from schemas.settings import Settings
 from sinks.kpis.catalogue import KPIS, SECTIONS
-from sinks.kpis.definition import Family, Kpi
+from sinks.kpis.definition import Grain, Kpi
 from sinks.kpis.query import KpiResult, Value
 from streams.cli.values import NOTHING, duration, local, shown
 
 SERVICE_LEVEL_ID: Final = "service_level_ratio."
 ALWAYS: Final = frozenset({"offered", "answered", "abandoned", "open", "missed_rings"})
 """Counts that are shown even where they are 0 everywhere."""
+OF_QUEUES: Final = (Grain.QUEUE, Grain.CALLERS, Grain.FIRST_CONTACT)
+"""Whose ratios are shown even where there is nothing to divide by."""
 
 COLUMNS: Final[tuple[tuple[str, str], ...]] = (
     ("offered", "offered"),
@@ -40,6 +42,8 @@ COLUMNS: Final[tuple[tuple[str, str], ...]] = (
     ("missed_rings", "missed rings"),
     ("transfer_ratio", "transferred"),
     ("average_wrapup_seconds", "wrap-up"),
+    ("average_first_response_seconds", "first response"),
+    ("average_reply_seconds", "reply"),
 )
 """KPIs shown where rows are intervals or queues, and their headings, the most asked-for first: what
 does not fit the terminal is left out from the end."""
@@ -137,7 +141,7 @@ def _cell(kpi: Kpi, result: KpiResult, settings: Settings) -> Text:
 def _worth_showing(kpis: Iterable[Kpi], results: Sequence[KpiResult]) -> Iterator[Kpi]:
     asked = {kpi_id for result in results for kpi_id in result.values}
     for kpi in kpis:
-        always = kpi.id in ALWAYS or (kpi.unit == "ratio" and not isinstance(kpi.grain, Family))
+        always = kpi.id in ALWAYS or (kpi.unit == "ratio" and kpi.grain in OF_QUEUES)
         if kpi.id in asked and (always or any(r.values.get(kpi.id) for r in results)):
             yield kpi
 

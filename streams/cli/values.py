@@ -23,7 +23,7 @@ def shown(value: float | None, unit: Unit) -> str:
             return f"{value:.1%}".replace("%", " %")
         case "seconds":
             return duration(value)
-        case "rings per contact" | "points" | "contacts per hour":
+        case "rings per contact" | "points" | "contacts per hour" | "chats":
             return f"{value:.2f}"
         case _:
             return f"{value:,.0f}"

@@ -88,12 +88,15 @@ def test_tickets_are_solved_reopened_and_wait_in_the_backlog() -> None:
         contact(2, ticket=[(0, "new"), (5_000, "open")]),
         contact(3, ticket=[(0, "new"), (11_000, "solved")]),
     ]
-    figures = outcomes.ticket_figures(tickets)
+    figures = outcomes.solution_figures(tickets, 40_000, 10_000)
     assert figures["average_first_resolution_seconds"] == 10
     assert figures["average_full_resolution_seconds"] == 20.5
-    assert figures["reopen_ratio"] == 1 / 2
+    assert figures["reopen_ratio"] == 1 / 3
+    assert outcomes.solution_figures(tickets, 20_000, 10_000)["reopen_ratio"] == 1
     assert outcomes.backlog(tickets, 8_000) == [8_000, 8_000, 8_000]
     assert outcomes.backlog(tickets, 40_000) == [40_000]
+    figures = outcomes.backlog_figures(tickets, 3_600_000)
+    assert (figures["backlog_under_1_hour"], figures["backlog_1_to_8_hours"]) == (0, 1)
 
 
 def test_concurrency_counts_time_twice_above_and_once_below() -> None:
@@ -154,7 +157,7 @@ def test_a_whole_day_has_a_figure_for_each() -> None:
         **outcomes.callback_figures(truth.contacts),
         **outcomes.rating_figures(truth.contacts),
         **outcomes.reply_figures(truth.contacts),
-        **outcomes.ticket_figures(truth.contacts),
+        **outcomes.solution_figures(truth.contacts, small_run()[0].ends_at, 3_600_000),
         **outcomes.quality_figures(truth.contacts),
         **outcomes.chat_concurrency(truth.contacts),
         **outcomes.adherence_figures(truth.staff),

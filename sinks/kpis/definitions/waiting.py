@@ -6,14 +6,14 @@ from schemas.sketch import GAMMA, RELATIVE_ACCURACY, ZERO_BIN
 from sinks.kpis.definition import Kpi, Section, mean_seconds
 
 
-def wait_quantile_seconds(share: float) -> str:
-    """The quantile of all concluded waits, out of the sketch's bins; NULL where there were none.
+def quantile_seconds(bins: str, share: float) -> str:
+    """The quantile of durations, out of the column of a sketch's bins; NULL where there were none.
 
-    The lower quantile, as DDSketch defines it: the wait of rank floor(share x (n - 1)), from 0.
+    The lower quantile, as DDSketch defines it: the one of rank floor(share x (n - 1)), from 0.
     """
-    counts = "mapValues(wait_bins)"
+    counts = f"mapValues({bins})"
     at = f"arrayFirstIndex(c -> c > {share} * (arraySum({counts}) - 1), arrayCumSum({counts}))"
-    bin_index = f"mapKeys(wait_bins)[{at}]"
+    bin_index = f"mapKeys({bins})[{at}]"
     seconds = f"2 * pow({GAMMA!r}, {bin_index}) / ({GAMMA!r} + 1) / 1000"
     return f"if(arraySum({counts}) = 0, NULL, if({bin_index} = {ZERO_BIN}, 0, {seconds}))"
 
@@ -25,7 +25,7 @@ def _quantile(percent: int) -> Kpi:
     return Kpi(
         id=f"wait_p{percent}_seconds",
         unit="seconds",
-        expression=wait_quantile_seconds(percent / 100),
+        expression=quantile_seconds("wait_bins", percent / 100),
         title=f"Wait, {percent} % waited at most",
         explanation=(
             f"{percent} % of the concluded waits (answered, abandoned, flowed out) were not longer."

@@ -1,0 +1,172 @@
+"""Responses, solutions, backlog and concurrency out of the store, against counts by hand."""
+
+import itertools
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import pytest
+
+from schemas.rows import ConversationPaneRow, InteractionRow
+from sinks.kpis.query import KpiResult, kpi_table
+from sinks.store import Store
+from tests.support.kpi_rows import Visit, interaction_row
+from tests.support.rows import row
+
+NOON: Final = 1_700_049_600_000
+MINUTE: Final = 60_000
+HOUR: Final = 60 * MINUTE
+DAY: Final = 24 * HOUR
+LATEST: Final = NOON + 10 * DAY
+_tenants = itertools.count()
+
+
+@pytest.fixture
+def tenant(watermarks: Any) -> str:
+    """A tenant of its own; the log has come ten days past noon."""
+    watermarks(("events.email", 0, LATEST, LATEST))
+    return f"conversations-{next(_tenants)}"
+
+
+def at(ms: int) -> datetime:
+    return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=NOON + ms)
+
+
+def only(store: Store, tenant: str, **question: Any) -> KpiResult:
+    (result,) = kpi_table(store, tenant, **question)
+    return result
+
+
+def written(tenant: str, number: int, began: int, **columns: Any) -> tuple[Any, ...]:
+    """A mail to `help` that began `began` milliseconds after noon."""
+    columns = {"messages_by_customer": 1, **columns}
+    for name in ("solved_at", "reopened_at"):
+        columns[name] = [NOON + instant for instant in columns.get(name, ())]
+    for name in ("ended_at", "waiting_since"):
+        columns[name] = None if columns.get(name) is None else NOON + columns[name]
+    return row(
+        InteractionRow,
+        tenant=tenant,
+        interaction_id=f"mail-{number}",
+        channel="email",
+        direction="inbound",
+        started_at=NOON + began,
+        visits_queue=["help"],
+        visits_entered_at=[NOON + began],
+        visits_exited_at=[None],
+        visits_ended_at=[None],
+        visits_outcome=["open"],
+        visits_agent=[""],
+        visits_wait_ms=[None],
+        visits_talk_ms=[None],
+        visits_hold_ms=[0],
+        visits_holds=[0],
+        visits_wrapup_ms=[None],
+        visits_ring_ms=[None],
+        visits_missed_rings=[0],
+        visits_transfer=[""],
+        **columns,
+    )
+
+
+def test_responses_count_where_no_contact_was_offered(kpi_store: Store, tenant: str) -> None:
+    head = {"tenant": tenant, "queue": "help", "channel": "email", "direction": "inbound"}
+    panes = [
+        row(
+            ConversationPaneRow,
+            **head,
+            pane_at=NOON // 1000 + seconds,
+            source_partition=partition,
+            first_responses=1,
+            first_response_ms=ms,
+            first_response_bins={5: 1},
+            replies=2,
+            reply_ms=3 * ms,
+        )
+        for seconds, partition, ms in ((0, 0, 60_000), (0, 1, 30_000), (3600, 0, 10_000))
+    ]
+    kpi_store.insert(ConversationPaneRow, panes)
+    kpi_store.insert(InteractionRow, [written(tenant, 0, -DAY, ended_at=-HOUR)])
+    early, late = kpi_table(
+        kpi_store, tenant, interval="1h", from_=at(0), to=at(2 * HOUR), split=("queue",)
+    )
+    assert (early.values["first_responses"], late.values["first_responses"]) == (2, 1)
+    assert early.values["average_first_response_seconds"] == 45
+    assert late.values["average_first_response_seconds"] == 10
+    assert early.values["average_reply_seconds"] == 67.5
+    assert (early.values["offered"], early.values["service_level_ratio.offered"]) == (0, None)
+    assert early.interval_start == at(0)
+    assert early.target_seconds is None
+
+
+def test_a_solution_is_undone_within_the_window_or_not(kpi_store: Store, tenant: str) -> None:
+    kpi_store.insert(
+        InteractionRow,
+        [
+            written(tenant, 0, 0, solved_at=[HOUR], reopened_at=[HOUR + DAY]),
+            written(tenant, 1, 0, solved_at=[HOUR, 30 * HOUR], reopened_at=[26 * HOUR]),
+            written(tenant, 2, 0, solved_at=[2 * HOUR]),
+            written(tenant, 3, 9 * DAY, solved_at=[10 * DAY - HOUR], reopened_at=[10 * DAY]),
+        ],
+    )
+    values = only(kpi_store, tenant).values
+    assert values["contacts_reopened"] == 1
+    assert values["reopen_ratio"] == 1 / 4
+    assert only(kpi_store, tenant, repeat_seconds=3600).values["reopen_ratio"] == 1 / 5
+    assert only(kpi_store, tenant, repeat_seconds=2 * 86_400).values["reopen_ratio"] == 2 / 4
+    assert only(kpi_store, tenant, repeat_seconds=40 * 86_400).values["reopen_ratio"] is None
+
+
+def test_the_backlog_is_that_of_an_instant_by_age(kpi_store: Store, tenant: str) -> None:
+    kpi_store.insert(
+        InteractionRow,
+        [
+            written(tenant, 0, 0, waiting_since=9 * DAY),
+            written(tenant, 1, 0, solved_at=[HOUR], reopened_at=[DAY]),
+            written(tenant, 2, 0, solved_at=[2 * DAY], ended_at=2 * DAY),
+            written(tenant, 3, 0, ended_at=3 * DAY),
+            written(tenant, 4, 2 * DAY - MINUTE),
+            row(InteractionRow, tenant=tenant, interaction_id="call", started_at=NOON),
+        ],
+    )
+
+    def backlog(to: int | None) -> dict[str, Any]:
+        values = only(kpi_store, tenant, to=None if to is None else at(to)).values
+        return {n: v for n, v in values.items() if n.startswith(("backlog", "await")) and v}
+
+    assert backlog(2 * HOUR) == {"backlog": 3, "backlog_1_to_8_hours": 3, "awaiting_reply": 1}
+    assert backlog(2 * DAY) == {
+        "backlog": 4,
+        "backlog_under_1_hour": 1,
+        "backlog_1_to_3_days": 3,
+        "awaiting_reply": 1,
+    }
+    assert backlog(None) == {"backlog": 3, "backlog_over_7_days": 3, "awaiting_reply": 1}
+    values = only(kpi_store, tenant).values
+    assert values["longest_awaiting_reply_seconds"] == 86_400
+
+
+def test_concurrency_counts_time_in_chats_above_and_time_at_all_below(
+    kpi_store: Store, tenant: str
+) -> None:
+    def chat(number: int, began: int, lasted: int, agent: str = "ada") -> tuple[Any, ...]:
+        visit = Visit(NOON + began, "answered", 0, talk_ms=lasted, channel="chat", queue="help")
+        values = interaction_row(tenant, f"chat-{number}", [visit])
+        named = dict(zip(InteractionRow.columns(), values, strict=True))
+        return tuple((named | {"visits_agent": [agent]}).values())
+
+    kpi_store.insert(
+        InteractionRow,
+        [
+            chat(0, 0, 100_000),
+            chat(1, 50_000, 100_000),
+            chat(2, 60_000, 10_000),
+            chat(3, 290_000, 20_000),
+            chat(4, 0, 100_000, "bob"),
+        ],
+    )
+    assert only(kpi_store, tenant).values["chat_concurrency"] == 330 / 270
+    first, second = kpi_table(
+        kpi_store, tenant, interval="5m", from_=at(0), to=at(10 * MINUTE), split=()
+    )
+    assert first.values["chat_concurrency"] == 320 / 260
+    assert second.values["chat_concurrency"] == 1
