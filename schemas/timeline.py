@@ -156,6 +156,20 @@ class Contact(Shape):
     hold_seconds: Seconds
     wrapup_seconds: Seconds
     first_response_seconds: float | None
+    """From its beginning to the first public reply of a person."""
+    replies: int
+    """Public replies of agents to a customer who waited for one."""
+    reply_seconds: Seconds
+    """How long the customer waited for all of them together."""
+    waiting_since: Instant | None
+    """The customer's first message that nobody has answered; `null` where no answer is due."""
+    ticket_status: str
+    """`new`, `open`, `pending`, `solved` or `closed`; empty where it has no ticket."""
+    ticket_status_at: Instant | None
+    solved_at: list[Instant]
+    """Each time that it was solved."""
+    reopened_at: list[Instant]
+    """When each of these was undone: as many, or one less where it is solved."""
     missed_rings: int
     visits: list[Visit]
     transfers: list[Transfer]
@@ -198,6 +212,9 @@ class OpenContact(Shape):
     """The one it is in, or was answered from; empty where it met none."""
     agent: str
     topic: str
+    waiting_since: Instant | None
+    """The customer's first message that nobody has answered; `null` where no answer is due."""
+    ticket_status: str
 
 
 class Summary(Shape):

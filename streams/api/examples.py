@@ -55,6 +55,8 @@ CUSTOMER: Final = Customer(
                 queue="support",
                 agent="",
                 topic="",
+                waiting_since=datetime(2026, 3, 1, 17, 30, tzinfo=UTC),
+                ticket_status="open",
             )
         ],
         ratings=[_RATING],
@@ -89,6 +91,13 @@ PAGE: Final = TimelinePage(
             hold_seconds=20.0,
             wrapup_seconds=30.0,
             first_response_seconds=14.0,
+            replies=1,
+            reply_seconds=14.0,
+            waiting_since=None,
+            ticket_status="",
+            ticket_status_at=None,
+            solved_at=[datetime(2026, 3, 2, 9, 8, tzinfo=UTC)],
+            reopened_at=[],
             missed_rings=1,
             visits=[
                 Visit(

@@ -57,7 +57,10 @@ def _head(customer: Customer, zone: str) -> Iterator[Text]:
     for found in summary.open:
         where = ", ".join(filter(None, (found.queue, found.agent, found.topic)))
         said = f"{found.channel} since {local(found.started_at, zone)}"
-        yield _line("open", _SEPARATOR.join(filter(None, (said, where, found.interaction_id))))
+        waits = _waits(found.waiting_since, zone)
+        ticket = f"ticket {found.ticket_status}" if found.ticket_status else ""
+        facts = filter(None, (said, where, ticket, waits, found.interaction_id))
+        yield _line("open", _SEPARATOR.join(facts))
     if summary.ratings:
         rated = (f"{_rated(r)} ({local(r.submitted_at, zone)[:10]})" for r in summary.ratings)
         yield _line("rated", ", ".join(rated))
@@ -131,6 +134,8 @@ def _details(contact: Contact, continued_by: str, zone: str) -> Iterator[Text]:
             for c in contact.callbacks
         )
         yield _line("callback", ", ".join(steps))
+    if contact.replies or contact.first_response_seconds is not None or contact.waiting_since:
+        yield _line("answers", _answers(contact, zone))
     for message in contact.messages:
         yield _message(message, zone)
     if contact.tickets:
@@ -143,6 +148,23 @@ def _details(contact: Contact, continued_by: str, zone: str) -> Iterator[Text]:
         yield _line("recording", recording.reference or f"from {_at(recording.started_at, zone)}")
     if not contact.has_events:
         yield Text("its events are no longer stored", style="dim")
+
+
+def _waits(since: datetime | None, zone: str) -> str:
+    return "" if since is None else f"waits for a reply since {local(since, zone)}"
+
+
+def _answers(contact: Contact, zone: str) -> str:
+    first = contact.first_response_seconds
+    said = (
+        "" if first is None else f"first response after {clock(first)}",
+        f"{contact.replies} replies, on average after"
+        f" {clock(contact.reply_seconds / contact.replies)}"
+        if contact.replies > 1
+        else "",
+        _waits(contact.waiting_since, zone),
+    )
+    return _SEPARATOR.join(filter(None, said)) or f"reply after {clock(contact.reply_seconds)}"
 
 
 def _visit(visit: Visit) -> str:

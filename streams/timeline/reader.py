@@ -207,6 +207,8 @@ def _open(contact: Contact) -> OpenContact:
         queue=last.queue if last else "",
         agent=(last.agent if last else "") or (contact.agents[-1] if contact.agents else ""),
         topic=contact.topic,
+        waiting_since=contact.waiting_since,
+        ticket_status=contact.ticket_status,
     )
 
 

@@ -77,12 +77,13 @@ def test_a_contact_is_told_in_a_few_lines() -> None:
         "Anna Berg",
         "known by email:anna.berg@example.com, phone:+4930901820",
         "contacts 7 (call 7) · 1 in 7 days · 3 in 30 days · last 2026-03-02 10:00 · first …",
-        "open email since 2026-03-01 18:30 · support · ticket-311",
+        "open email since 2026-03-01 18:30 · support · ticket open · waits for a reply since …",
         "rated csat 4 of 5 (2026-03-02)",
         "",
         "2026-03-02 10:00  chat in  answered  support · 2005, 2010 · waited 0:12 · talked 7:11 · …",
         "                  queue support · answered · waited 0:12 · 2005 · talked 7:11 · 1 …",
         "                  transferred 03-02 10:04 2005 → 2010 (consult)",
+        "                  answers first response after 0:14",
         "                  03-02 10:00 customer Where is my parcel?",
         "                    03-02 10:00 2005 It will be with you today.",
         "                  rated csat 4 of 5",
@@ -104,6 +105,24 @@ def test_callback_links_are_shown_from_both_ends() -> None:
     text = printed(CUSTOMER, page)
     assert "continues 1772442000.17" in text
     assert "continued by back" in text
+
+
+def test_who_waits_and_how_long_replies_took() -> None:
+    (contact,) = PAGE.contacts
+    since = contact.started_at + timedelta(hours=1)
+    changed = {"replies": 3, "reply_seconds": 90.0, "waiting_since": since}
+    text = printed(
+        CUSTOMER, PAGE.model_copy(update={"contacts": [contact.model_copy(update=changed)]})
+    )
+    assert (
+        "answers first response after 0:14 · 3 replies, on average after 0:30"
+        " · waits for a reply since 2026-03-02 11:00" in text
+    )
+    unsaid = {**changed, "first_response_seconds": None, "replies": 1, "waiting_since": None}
+    text = printed(
+        CUSTOMER, PAGE.model_copy(update={"contacts": [contact.model_copy(update=unsaid)]})
+    )
+    assert "answers reply after 1:30" in text
 
 
 def test_what_people_wrote_is_no_markup() -> None:

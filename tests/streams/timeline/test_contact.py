@@ -146,6 +146,23 @@ def test_messages_are_in_threads() -> None:
     ]
 
 
+def test_who_waits_since_when_and_what_became_of_the_ticket() -> None:
+    found = contact(
+        happening(0, "interaction.started"),
+        happening(0, "message.received", author="customer"),
+        happening(60, "message.sent", author="agent", agent="ada"),
+        happening(65, "ticket.status_changed", status="solved"),
+        happening(300, "ticket.status_changed", status="open"),
+        happening(300, "message.received", author="customer"),
+        channel="email",
+    )
+    assert (found.first_response_seconds, found.replies, found.reply_seconds) == (60, 1, 60)
+    assert found.waiting_since == instant(MONDAY_MS + 300_000)
+    assert (found.ticket_status, found.ticket_status_at) == ("open", found.waiting_since)
+    assert found.solved_at == [instant(MONDAY_MS + 65_000)]
+    assert found.reopened_at == [found.waiting_since]
+
+
 @pytest.mark.parametrize(
     ("told", "outcome"),
     [
