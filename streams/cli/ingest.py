@@ -12,9 +12,12 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from gateway.asterisk_queue_log import DEFAULT_SOURCE
 from gateway.bookmark import Bookmark
 from gateway.ingest import IngestReport, ingest
+from gateway.mail import DEFAULT_SOURCE as MAIL_SOURCE
+from gateway.mail_ingest import ingest_mail
 from gateway.publish import Publisher
 from schemas.settings import Settings
 from streams.broker_admin import Security
+from streams.cli.mail import MailPaths, MailSourceOption, OursOption
 from streams.cli.options import (
     BrokerOption,
     ConfigOption,
@@ -56,12 +59,43 @@ def asterisk_queue_log(
     """
     log_to_stderr(verbose, level=logging.INFO)
     settings = settings_with_broker(broker, config, data, tenant)
-    report = asyncio.run(_ingest(file, source, settings, follow=follow))
-    out.print(f"{report.lines} lines, {report.events} events published")
+    _print(asyncio.run(_ingest(file, source, settings, follow=follow)), "lines")
+
+
+@app.command("mail")
+def mail(
+    paths: MailPaths,
+    ours: OursOption,
+    source: MailSourceOption = MAIL_SOURCE,
+    broker: BrokerOption = None,
+    config: ConfigOption = None,
+    data: DataOption = None,
+    tenant: TenantOption = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """Publish the mails of mbox files, maildirs, single mails and Postmark's inbound JSON.
+
+    Each is read whole: events that were published before have the same ids, and change nothing.
+    """
+    log_to_stderr(verbose, level=logging.INFO)
+    settings = settings_with_broker(broker, config, data, tenant)
+    _print(asyncio.run(_ingest_mail(paths, ours, source, settings)), "mails")
+
+
+def _print(report: IngestReport, what: str) -> None:
+    out.print(f"{report.lines} {what}, {report.events} events published")
     if report.unreadable_count:
-        err.print(f"{report.unreadable_count} lines could not be read:")
+        err.print(f"{report.unreadable_count} {what} could not be read:")
         for path, line, reason in report.unreadable:
             err.print(f"{path}:{line}: {reason}", markup=False)
+
+
+async def _ingest_mail(
+    paths: list[Path], ours: list[str], source: str, settings: Settings
+) -> IngestReport:
+    options = Security.of(settings.broker).producer_options()
+    async with Publisher(settings.broker.url, options=options) as publisher:
+        return await ingest_mail(paths, publisher, ours, tenant=settings.tenant, source=source)
 
 
 async def _ingest(file: Path, source: str, settings: Settings, *, follow: bool) -> IngestReport:

@@ -1,7 +1,7 @@
 """`switchboard process`: one shot. A file in, results in the store, and nothing left running."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -11,6 +11,8 @@ from rich.progress import Progress
 
 from gateway.bookmark import Bookmark
 from gateway.ingest import IngestReport, ingest
+from gateway.mail import DEFAULT_SOURCE as MAIL_SOURCE
+from gateway.mail_ingest import ingest_mail
 from gateway.publish import Publisher
 from gateway.tail import Position
 from schemas.settings import Settings
@@ -20,6 +22,7 @@ from sinks.store import Store
 from sinks.unfinished import UnfinishedRun
 from streams.app import Pipeline
 from streams.broker_admin import Security
+from streams.cli.mail import MailPaths, MailSourceOption, OursOption
 from streams.cli.options import (
     ConfigOption,
     DataOption,
@@ -86,11 +89,67 @@ def asterisk_queue_log(
     log_to_stderr(verbose)
     settings = settings_of(config, data, tenant)
     name = source or f"asterisk/{file.name}"
+    bookmark = _SettledBookmark(
+        settings.data_dir / "bookmarks", file, tenant=settings.tenant, source=name, logs=SETTLED
+    )
+
+    async def publish(publisher: Publisher, shown: Callable[[int], None]) -> IngestReport:
+        return await ingest(
+            file,
+            publisher,
+            tenant=settings.tenant,
+            source=name,
+            bookmark=bookmark,
+            progress=lambda so_far: shown(so_far.events),
+        )
+
+    _run(settings, publish, bookmark.settle, output)
+
+
+@app.command("mail")
+def mail(
+    paths: MailPaths,
+    ours: OursOption,
+    source: MailSourceOption = MAIL_SOURCE,
+    config: ConfigOption = None,
+    data: DataOption = None,
+    tenant: TenantOption = None,
+    output: FormatOption = Format.TABLE,
+    verbose: VerboseOption = False,
+) -> None:
+    """Process mailboxes: mbox files, maildirs, single mails, Postmark's inbound JSON.
+
+    `switchboard process mail support.mbox --ours support@example.org --ours example.com`
+
+    Each is read whole; running it again, with mails added, counts none twice.
+    """
+    log_to_stderr(verbose)
+    settings = settings_of(config, data, tenant)
+
+    async def publish(publisher: Publisher, shown: Callable[[int], None]) -> IngestReport:
+        return await ingest_mail(
+            paths,
+            publisher,
+            ours,
+            tenant=settings.tenant,
+            source=source,
+            progress=lambda so_far: shown(so_far.events),
+        )
+
+    _run(settings, publish, lambda: None, output)
+
+
+_Publish = Callable[[Publisher, Callable[[int], None]], Awaitable[IngestReport]]
+"""Publishes a source, and says how many events there were so far."""
+
+
+def _run(settings: Settings, publish: _Publish, settle: Callable[[], None], output: Format) -> None:
+    """Everything from the source to the summary; `settle` once all results are stored."""
     with opened_store(settings) as store, Progress(console=err, transient=True) as progress:
         steps = _Steps(progress)
         steps.begin("Preparing the store")
         migrate_all(store, settings)
-        report = asyncio.run(_process(file, name, settings, store, steps))
+        report = asyncio.run(_process(publish, settle, settings, store, steps))
         steps.end()
         for path, line, reason in report.unreadable:
             err.print(f"{path}:{line}: not read: {reason}", markup=False)
@@ -115,9 +174,13 @@ class _Steps:
 
 
 async def _process(
-    file: Path, source: str, settings: Settings, store: Store, steps: _Steps
+    publish: _Publish,
+    settle: Callable[[], None],
+    settings: Settings,
+    store: Store,
+    steps: _Steps,
 ) -> IngestReport:
-    """Publish the file's events to a broker and run the worker until all are stored."""
+    """Publish the source's events to a broker and run the worker until all are stored."""
     steps.begin("Starting the broker")
     with opened_broker(settings) as bootstrap:
         security = Security.of(settings.broker)
@@ -127,30 +190,16 @@ async def _process(
             if unfinished.take_back(store):
                 err.print("An earlier run was cut off: its results are taken back and made anew.")
             unfinished.begin(topic_logs(bootstrap, SOURCE_TOPICS, security=security))
-        bookmark = _SettledBookmark(
-            settings.data_dir / "bookmarks",
-            file,
-            tenant=settings.tenant,
-            source=source,
-            logs=SETTLED,
-        )
         shown = steps.begin("Publishing events")
         async with Publisher(bootstrap, options=security.producer_options()) as publisher:
-            report = await ingest(
-                file,
-                publisher,
-                tenant=settings.tenant,
-                source=source,
-                bookmark=bookmark,
-                progress=lambda so_far: shown(so_far.events),
-            )
+            report = await publish(publisher, shown)
         if report.events:
             # A file is complete: whatever its disorder, no event of it is late.
             patient = _with_lateness(settings, report.greatest_disorder_seconds)
             ends = {TP(*at): end for at, end in publisher.ends.items()}
             shown = steps.begin("Processing events", report.events)
             await Pipeline(patient, bootstrap, store, Metrics()).run_until(ends, shown)
-        bookmark.settle()
+        settle()
         unfinished.end()
     return report
 
