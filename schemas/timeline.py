@@ -161,11 +161,11 @@ class Contact(Shape):
     """Public replies of agents to a customer who waited for one."""
     reply_seconds: Seconds
     """How long the customer waited for all of them together."""
-    waiting_since: Instant | None
+    waiting_since: Instant | None = None
     """The customer's first message that nobody has answered; `null` where no answer is due."""
     ticket_status: str
     """`new`, `open`, `pending`, `solved` or `closed`; empty where it has no ticket."""
-    ticket_status_at: Instant | None
+    ticket_status_at: Instant | None = None
     solved_at: list[Instant]
     """Each time that it was solved."""
     reopened_at: list[Instant]
