@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -205,7 +206,7 @@ def _broken_off(task: Task, seconds: float) -> Outcome:
 def run_all(
     todo: Sequence[Task], directory: Path, plan: Plan, jobs: int, told: Callable[[Outcome], None]
 ) -> list[Outcome]:
-    """Run every task on as many stations as `jobs`, each station of one broker.
+    """Run every task on as many stations as `jobs`, each station of one broker, both side by side.
 
     `told` hears of each outcome as it comes.
     """
@@ -216,7 +217,9 @@ def run_all(
         outcomes.append(outcome)
         told(outcome)
 
-    for broker in dict.fromkeys(task.broker for task in todo):
+    brokers = tuple(dict.fromkeys(task.broker for task in todo))
+    threads: list[threading.Thread] = []
+    for broker in brokers:
         waiting: queue.SimpleQueue[Task] = queue.SimpleQueue()
         mine = [task for task in todo if task.broker == broker]
         for task in mine:
@@ -230,11 +233,12 @@ def run_all(
             except Exception:  # noqa: BLE001 -- told by the thread that waits for all
                 failures.append(f"station {broker}-{number}:\n{traceback.format_exc()}")
 
-        threads = [threading.Thread(target=serve, args=(n,)) for n in range(min(jobs, len(mine)))]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        stations = min(ceil(jobs / len(brokers)), len(mine))
+        threads += [threading.Thread(target=serve, args=(n,)) for n in range(stations)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     if failures:
         raise RuntimeError("\n".join(failures))
     return outcomes

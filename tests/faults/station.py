@@ -69,7 +69,7 @@ class Plan:
     long_churns: int = 1
     """Seeds that come and go for so long; the others for a tenth of it."""
     failpoints_a_run: int = 99
-    passages: int = 3
+    passages: int = 2
     """A worker dies at most at this passage of a failpoint."""
     victims_checkpoint: bool = True
     keeps_group: bool = True
