@@ -3,14 +3,13 @@
     python -m benchmarks.curve [--only PREFIX] [--scale 1.0] [--again]
 
 Each point is a process of its own and a file in `build/curve`; a point that has its file is not
-measured again, so a run that was cut off goes on where it was. `--scale` divides and multiplies
-the events of every point, for a quick look. `benchmarks.plots` makes pictures and tables of it.
+measured again, so a run that was cut off goes on where it was. `--scale` multiplies events and
+contacts of every point, for a quick look. `benchmarks.plots` makes pictures and tables of it.
 """
 
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -23,14 +22,22 @@ from typing import Any, Final
 
 from benchmarks.expected import check, counts_of
 from benchmarks.peers.run import clickhouse_server
-from benchmarks.pipeline import before_first, measured, preload, settings_for, span, versions
+from benchmarks.pipeline import (
+    DIRECTORY,
+    before_first,
+    fresh,
+    one_run,
+    preload,
+    settings_for,
+    span,
+    versions,
+)
 from benchmarks.records import Load, publish, records_of
 from benchmarks.state import open_contact
 from benchmarks.worker import COMPILED, MeasuredWorker, beside, decode_us, stages
 from gateway.record import Record
 from sinks.store import open_store
 from streams.broker_admin import PLAINTEXT
-from streams.embedded import EmbeddedBroker
 from streams.parts import create_all_topics
 
 CURVE: Final = Path("build") / "curve"
@@ -55,17 +62,7 @@ class Bench:
 def cost(load: Load, partitions: int) -> Told:
     """One worker with the embedded engine, over preloaded topics."""
     with _bench() as bench:
-        settings = settings_for(bench.directory / "data", partitions)
-        ends, published_at = preload(settings, bench.bootstrap, load)
-        result = measured(
-            settings,
-            bench.bootstrap,
-            load,
-            ends,
-            compiled=True,
-            core=bench.core,
-            published_at=published_at,
-        )
+        result = one_run(bench.bootstrap, load, partitions, compiled=True, core=bench.core)
     return _told(result.events, result.seconds, result.stages) | {
         "peak_rss_bytes": result.peak_rss_bytes,
         "bytes_written_per_event": result.bytes_written_per_event,
@@ -182,13 +179,9 @@ def at_rest(*, server: bool) -> Told:
 
 @contextmanager
 def _bench() -> Iterator[Bench]:
-    directory = CURVE / "work"
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(parents=True)
     core = max(os.sched_getaffinity(0))
-    with beside(core), EmbeddedBroker(directory) as broker:
-        yield Bench(core, directory, broker.bootstrap)
-    shutil.rmtree(directory)
+    with beside(core), fresh(DIRECTORY) as bootstrap:
+        yield Bench(core, DIRECTORY, bootstrap)
 
 
 def _told(events: int, seconds: float, by_stage: dict[str, float]) -> Told:
@@ -242,7 +235,7 @@ def main() -> None:
         return
     failed = []
     for name in points(asked.scale):
-        if not name.startswith(asked.only) or (_file(name).exists() and not asked.again):
+        if not name.startswith(asked.only) or (_is_measured(name, asked.scale) and not asked.again):
             continue
         print(f"== {name}", flush=True)
         program = [sys.executable, "-m", "benchmarks.curve", "--point", name]
@@ -250,6 +243,10 @@ def main() -> None:
             failed.append(name)
     if failed:
         raise SystemExit(f"not measured: {', '.join(failed)}")
+
+
+def _is_measured(point: str, scale: float) -> bool:
+    return _file(point).exists() and bool(json.loads(_file(point).read_text())["scale"] == scale)
 
 
 def _file(point: str) -> Path:

@@ -1,7 +1,7 @@
 """How fast one worker is: preloaded topics, `switchboard run` on one core, rows in ClickHouse.
 
     python -m benchmarks [--events 2000000] [--partitions 8] [--source simulator|queue-log]
-                         [--runs 1] [--interpreted] [--peers NAME …]
+                         [--runs 1] [--interpreted] [--peers NAME …] [--peer-events 200000]
 
 The worker runs with the fold compiled, as the image has it: `make bench` builds that first. It has
 one core to itself; broker and load keep off it. Measured is from the last look before the first
@@ -15,10 +15,12 @@ import importlib.metadata
 import json
 import os
 import platform
+import re
 import shutil
 import statistics
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, cast, get_args
@@ -34,6 +36,8 @@ from streams.parts import create_all_topics, opened_store
 
 BUILD: Final = Path("build")
 DIRECTORY: Final = BUILD / "bench"
+PEER_EVENTS: Final = 200_000
+"""What peers get unless more is asked for, and ours again beside them: some take minutes for it."""
 
 
 @dataclass(frozen=True)
@@ -67,41 +71,45 @@ def main() -> None:
     arguments.add_argument(
         "--peers", nargs="*", choices=NAMES, metavar="NAME", help=f"and {', '.join(NAMES)}, or some"
     )
+    arguments.add_argument("--peer-events", type=int, default=PEER_EVENTS)
     asked = arguments.parse_args()
     compiled = not asked.interpreted
     if compiled and not COMPILED.is_dir():
         raise SystemExit(f"{COMPILED} is not there: `make bench` builds it first.")
-    load = Load(asked.events, cast("Source", asked.source))
+    source = cast("Source", asked.source)
     core = max(os.sched_getaffinity(0))
-    shutil.rmtree(DIRECTORY, ignore_errors=True)
-    DIRECTORY.mkdir(parents=True)
-    peers: dict[str, Any] = {}
-    with beside(core), EmbeddedBroker(DIRECTORY) as broker:
-        settings = settings_for(DIRECTORY / "data-0", asked.partitions)
-        ends, published_at = preload(settings, broker.bootstrap, load)
-        results = [
-            measured(
-                settings_for(DIRECTORY / f"data-{run}", asked.partitions),
-                broker.bootstrap,
-                load,
-                ends,
-                compiled=compiled,
-                core=core,
-                group=f"bench-{run}",
-                published_at=published_at,
-            )
-            for run in range(asked.runs)
-        ]
+    load = Load(asked.events, source)
+    results, peers = [], {}
+    with beside(core):
+        for _ in range(asked.runs):
+            with fresh(DIRECTORY) as bootstrap:
+                results.append(
+                    one_run(bootstrap, load, asked.partitions, compiled=compiled, core=core)
+                )
         if asked.peers is not None:
-            peers = measured_peers(
-                broker.bootstrap,
-                load,
-                names=asked.peers or list(NAMES),
-                partitions=asked.partitions,
-                core=core,
-                target=settings.queue("").target_seconds,
-            )
+            load = Load(asked.peer_events, source)
+            with fresh(DIRECTORY) as bootstrap:
+                ours = one_run(bootstrap, load, asked.partitions, compiled=compiled, core=core)
+                settings = settings_for(DIRECTORY, asked.partitions)
+                peers = measured_peers(
+                    bootstrap,
+                    load,
+                    names=asked.peers or list(NAMES),
+                    partitions=asked.partitions,
+                    core=core,
+                    target=settings.queue("").target_seconds,
+                )
+            peers = _with_ratios(peers, ours)
     _report(results, versions() | {"fold": "compiled" if compiled else "interpreted"}, peers)
+
+
+@contextmanager
+def fresh(directory: Path) -> Iterator[str]:
+    """An empty directory and an empty broker; its address."""
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    with EmbeddedBroker(directory) as broker:
+        yield broker.bootstrap
 
 
 def settings_for(data: Path, partitions: int) -> Settings:
@@ -118,27 +126,14 @@ def preload(
     return publish(bootstrap, records_of(load)), round(time.time() * 1000)
 
 
-def measured(
-    settings: Settings,
-    bootstrap: str,
-    load: Load,
-    ends: Mapping[tuple[str, int], int],
-    *,
-    compiled: bool,
-    core: int,
-    published_at: int,
-    group: str = "bench",
-) -> Result:
-    """Run the worker over the preloaded topics, measure, and check what it stored."""
+def one_run(bootstrap: str, load: Load, partitions: int, *, compiled: bool, core: int) -> Result:
+    """Fill the topics, run the worker over them, measure, and check what it stored."""
+    settings = settings_for(DIRECTORY / "data", partitions)
+    ends, published_at = preload(settings, bootstrap, load)
     print(f"processing {load.events:,} events ...", flush=True)
-    worker = MeasuredWorker(
-        bootstrap,
-        settings.data_dir,
-        compiled=compiled,
-        core=core,
-        settings={"SWITCHBOARD_BROKER__GROUP": group},
-    )
-    with worker:
+    with MeasuredWorker(
+        bootstrap, settings.data_dir, compiled=compiled, core=core, settings={}
+    ) as worker:
         first, last = span(worker, ends)
         peak = worker.peak_rss_bytes()
     result = Result(
@@ -188,6 +183,31 @@ def versions() -> dict[str, str]:
     }
 
 
+def _processor() -> str:
+    found = re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text())
+    return found[1] if found else platform.machine()
+
+
+def _with_ratios(peers: dict[str, dict[str, Any]], ours: Result) -> dict[str, dict[str, Any]]:
+    """Peers and ours on the same records; ratios to ours with or without the engine, as theirs."""
+    own = ours.cpu_us_per_event - ours.stages["engine"]
+    found = {
+        name: peer
+        | {
+            "ratio": peer["cpu_us_per_event"]
+            / (ours.cpu_us_per_event if peer["engine_included"] else own)
+        }
+        for name, peer in peers.items()
+    }
+    us = {"events_per_second": ours.events_per_second, "ratio": 1.0}
+    return {
+        "switchboard": us | {"cpu_us_per_event": own, "engine_included": False},
+        "switchboard with engine": us
+        | {"cpu_us_per_event": ours.cpu_us_per_event, "engine_included": True},
+        **found,
+    }
+
+
 def _report(results: list[Result], of: dict[str, str], peers: dict[str, Any]) -> None:
     by_speed = sorted(results, key=lambda result: result.events_per_second)
     middle = by_speed[len(by_speed) // 2]
@@ -202,18 +222,17 @@ def _report(results: list[Result], of: dict[str, str], peers: dict[str, Any]) ->
         speeds = ", ".join(f"{r.events_per_second:,.0f}" for r in by_speed)
         spread = statistics.pstdev(r.cpu_us_per_event for r in results)
         print(f"runs               {speeds} events/s; CPU +- {spread:.2f} us")
-    own = middle.cpu_us_per_event - middle.stages["engine"]
     for name, peer in peers.items():
-        ours = middle.cpu_us_per_event if peer["engine_included"] else own
-        peer["ratio"] = peer["cpu_us_per_event"] / ours
-        print(
-            f"{name:<19}{peer['cpu_us_per_event']:>12.2f} CPU us/event, {peer['ratio']:.2f} x ours"
-        )
+        cpu, ratio = peer["cpu_us_per_event"], peer["ratio"]
+        print(f"{name:<19}{cpu:>12.2f} CPU us/event, {ratio:.2f} x ours")
     told = asdict(middle) | {
         "events_per_second": middle.events_per_second,
         "cpu_us_per_event": middle.cpu_us_per_event,
         "runs": [r.events_per_second for r in results],
         "peers": peers,
+        "machine": f"{os.cpu_count()} cores, {_processor()}",
+        "at": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+        "load_average": os.getloadavg()[0],
         "versions": of,
     }
     (BUILD / "bench.json").write_text(json.dumps(told, indent=2) + "\n")

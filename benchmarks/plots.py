@@ -1,8 +1,9 @@
-"""Pictures and tables of what `benchmarks.curve` measured.
+"""Puts what was measured into docs/performance.md, as tables and pictures.
 
     build/peers/bin/python -m benchmarks.plots
 
-Reads `build/curve`, writes `docs/performance/*.png` and `build/curve.md`. Needs matplotlib, which
+Reads `build/bench.json` and `build/curve`, writes between the marks of docs/performance.md and into
+docs/performance/. What was not measured here stays as it is there. Needs matplotlib, which
 `make peers` installs.
 """
 
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 CURVE: Final = Path("build") / "curve"
+PAGE: Final = Path("docs") / "performance.md"
+BENCH: Final = Path("build") / "bench.json"
 PICTURES: Final = Path("docs") / "performance"
 STAGES: Final = ("fetch", "decode", "fold", "rows", "insert", "checkpoint", "engine")
 COLOURS: Final = ("#4477aa", "#66ccee", "#228833", "#ccbb44", "#ee6677", "#aa3377", "#bbbbbb")
@@ -36,14 +39,58 @@ COSTS: Final = (
 
 def main() -> None:
     PICTURES.mkdir(parents=True, exist_ok=True)
-    lines: list[str] = []
+    if BENCH.exists():
+        told = _read(BENCH)
+        _write("bench", _bench_table(told))
+        _write("peers", _peers_table(told["peers"]))
     for axis in COSTS:
-        if told := _points(axis.name):
-            _cost_picture(axis, told)
-            lines += _cost_table(axis, told)
-    lines += _workers_table() + _state_table() + _rest_table()
-    (CURVE.parent / "curve.md").write_text("\n".join(lines) + "\n")
-    print("\n".join(lines))
+        if points := _points(axis.name):
+            _cost_picture(axis, points)
+            picture = f"![CPU an event, by {axis.label}](performance/{axis.name}.png)"
+            _write(axis.name, [*_cost_table(axis, points), "", picture])
+    _write("workers", _workers_table())
+    _write("state", _state_table())
+    _write("rest", _rest_table())
+
+
+def _write(mark: str, lines: list[str]) -> None:
+    """Replace what the page has between two marks; nothing where nothing was measured."""
+    if not lines:
+        return
+    before, begin, rest = PAGE.read_text().partition(f"<!-- {mark} -->\n")
+    _, end, after = rest.partition(f"<!-- /{mark} -->")
+    PAGE.write_text(before + begin + "\n".join(lines) + "\n" + end + after)
+
+
+def _bench_table(told: Told) -> list[str]:
+    versions = ", ".join(f"{name} {version}" for name, version in told["versions"].items())
+    rows = [
+        ["events", f"{told['events']:,}"],
+        ["events/s", f"{told['events_per_second']:,.0f}"],
+        ["CPU µs/event", f"{told['cpu_us_per_event']:.1f}"],
+        *([f"… {stage}", f"{told['stages'][stage]:.1f}"] for stage in STAGES),
+        ["peak memory", f"{told['peak_rss_bytes'] / MIB:,.0f} MiB"],
+        ["written to disk, an event", f"{told['bytes_written_per_event']:,.0f} bytes"],
+        ["all runs, events/s", ", ".join(f"{speed:,.0f}" for speed in sorted(told["runs"]))],
+        ["machine", f"{told['machine']}; load average {told['load_average']:.0f} at the end"],
+        ["versions", versions],
+        ["ended", told["at"]],
+    ]
+    return _table(["", ""], rows)
+
+
+def _peers_table(peers: dict[str, Told]) -> list[str]:
+    rows = [
+        [
+            name,
+            f"{peer['cpu_us_per_event']:.1f}",
+            f"{peer['ratio']:.2f}",
+            f"{peer['events_per_second']:,.0f}",
+            "in it" if peer["engine_included"] else "apart",
+        ]
+        for name, peer in peers.items()
+    ]
+    return _table(["", "CPU µs/event", "times ours", "events/s", "ClickHouse's own work"], rows)
 
 
 def _points(name: str) -> dict[int, Told]:
@@ -139,7 +186,7 @@ def _table(head: list[str], rows: list[list[str]]) -> list[str]:
     if not rows:
         return []
     lines = ["| " + " | ".join(row) + " |" for row in [head, *rows]]
-    return [lines[0], "|" + "---|" * len(head), *lines[1:], ""]
+    return [lines[0], "|" + "---|" * len(head), *lines[1:]]
 
 
 if __name__ == "__main__":
