@@ -1,7 +1,10 @@
-"""The worker's own web server: `/metrics`, `/healthz` and `/readyz`. Asks, and changes nothing."""
+"""The worker's own web server: `/metrics`, `/healthz`, `/readyz` and whatever pages it is given.
+
+Asks, and changes nothing.
+"""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol
 
@@ -25,7 +28,12 @@ class State(Protocol):
 
 
 @asynccontextmanager
-async def serving(settings: HttpSettings, state: State, metrics: Metrics) -> AsyncIterator[str]:
+async def serving(
+    settings: HttpSettings,
+    state: State,
+    metrics: Metrics,
+    pages: Sequence[web.RouteDef] = (),
+) -> AsyncIterator[str]:
     """Serve until the context ends; gives `host:port`.
 
     `/healthz` answers 200 while the process works, and 503 once it has failed for good: then it
@@ -52,6 +60,7 @@ async def serving(settings: HttpSettings, state: State, metrics: Metrics) -> Asy
             web.get("/healthz", healthz),
             web.get("/readyz", readyz),
             web.get("/metrics", exposition),
+            *pages,
         ]
     )
     runner = web.AppRunner(server, access_log=None)

@@ -10,8 +10,10 @@ from typing import Annotated, Any, Final, NoReturn
 
 import typer
 
+from dashboards.wallboard import routes
 from schemas.settings import Settings
-from sinks.errors import StoreUnavailable
+from sinks.errors import StoreError, StoreUnavailable
+from sinks.live import queues_now
 from sinks.metrics import Metrics
 from sinks.store import Store
 from sinks.unfinished import UnfinishedRun
@@ -69,6 +71,7 @@ class _State:
     def __init__(self) -> None:
         self.pipeline: Pipeline | None = None
         self.waiting = "starting"
+        self.reader: Store | None = None
 
     def not_ready(self) -> str:
         """Why this worker is not ready; "" if it is."""
@@ -78,14 +81,26 @@ class _State:
         """Why this worker works no more; "" if it does."""
         return "" if self.pipeline is None else self.pipeline.failure()
 
+    async def queues(self, tenant: str) -> list[dict[str, Any]] | None:
+        """The tenant's queues now, for the wallboard; None while the store does not tell."""
+        if self.reader is None:
+            return None
+        try:
+            return await asyncio.to_thread(queues_now, self.reader, tenant)
+        except StoreError as error:
+            logger.warning("the wallboard shows nothing new: %s", error)
+            return None
+
 
 async def _run(settings: Settings, bootstrap: str, parts: ExitStack, migrate: bool | None) -> None:
     tune_collector()
     metrics = Metrics()
     state = _State()
     asked = _told_to_stop()
-    async with serving(settings.http, state, metrics) as address:
+    pages = routes(state.queues, settings.tenant)
+    async with serving(settings.http, state, metrics, pages) as address:
         err.print(f"health and metrics at http://{address}")
+        err.print(f"live queues at http://{address}/wallboard")
         store = await _opened(settings, parts, state, asked)
         if store is None:
             return
@@ -98,10 +113,13 @@ async def _run(settings: Settings, bootstrap: str, parts: ExitStack, migrate: bo
         with ExitStack() as beside:
             if settings.api.tokens and store.embedded:
                 _serve_api(settings, beside)
+            # Its own store, here too.
+            state.reader = beside.enter_context(opened_store(settings))
             pipeline.start()
             try:
                 await asked.wait()
             finally:
+                state.reader = None
                 at_rest = await pipeline.stop()
     failed = pipeline.failed.done()
     if not at_rest:

@@ -21,6 +21,8 @@ refresh() {
 packages=
 has cc || packages="$packages gcc libc6-dev"
 has java && java -version >/dev/null 2>&1 || packages="$packages default-jre-headless"
+# Chromium shows the wallboard to tests (tests/browser).
+has chromium || packages="$packages chromium"
 has mvn || [ -f tests/kafka/target/fetched ] || packages="$packages maven"
 if [ -n "$packages" ]; then
     if has apt-get && [ "$(id -u)" = 0 ]; then
@@ -28,7 +30,7 @@ if [ -n "$packages" ]; then
         # shellcheck disable=SC2086  # a list of names
         DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages
     else
-        echo "Not installed:$packages. Tests on Apache Kafka and of the compiled fold need them" \
+        echo "Not installed:$packages. Tests on Apache Kafka, of the compiled fold and of pages need them" \
             "(Debian: sudo apt install$packages; macOS: xcode-select --install and" \
             "brew install openjdk maven)." >&2
     fi
