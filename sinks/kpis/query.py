@@ -213,7 +213,7 @@ def kpi_table(
             values: dict[str, Value] = {}
             for grain in grains:
                 if set(split) <= set(grain.dimensions):
-                    values |= _values(rows.get(grain, {}), grain)
+                    values |= values_of(rows.get(grain, {}), grain)
             results.append(
                 KpiResult(
                     tenant=tenant,
@@ -265,7 +265,7 @@ def agent_table(
                 source="panes",
                 target_seconds=None,
                 short_abandon_seconds=None,
-                values=_values(row, Grain.AGENT),
+                values=values_of(row, Grain.AGENT),
             )
         )
     return results
@@ -369,7 +369,7 @@ _COUNTED: Final = {
 }
 
 
-def _values(row: dict[str, Any], grain: Grain | Family) -> dict[str, Value]:
+def values_of(row: dict[str, Any], grain: Grain | Family) -> dict[str, Value]:
     """KPI values by id; a row that is not there counted nothing."""
     values: dict[str, Value] = {}
     for kpi in of_grain(grain):

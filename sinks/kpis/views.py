@@ -85,7 +85,8 @@ def views(settings: Settings | None = None) -> list[tuple[str, str]]:
         ("chat_time", chat_time()),
         ("agent_interval", _agents()),
         ("contacts", contacts()),
-        *((family.view, _of_family(family)) for family in FAMILIES),
+        *((family.view, _of_family(family, ALIGNED)) for family in FAMILIES),
+        *((f"{family.view}_rolling", _of_family(family, ROLLING)) for family in FAMILIES),
         ("timeline", _timeline()),
         ("queues_now", queues_now()),
         ("breaches", breaches()),
@@ -272,39 +273,45 @@ FROM
 )"""
 
 
-def counted_rows(family: Family, tallies: Mapping[str, Tally]) -> str:
+def counted_rows(family: Family, tallies: Mapping[str, Tally], buckets: Buckets = ALIGNED) -> str:
     """The rows of a family, with what each adds to the counts that are asked for."""
     counted = "".join(f",\n  {tally.of_row} AS {name}" for name, tally in tallies.items())
-    return f"SELECT r.*{counted} FROM ({family.rows}) AS r WHERE {ALIGNED.kept('r.at')}"
+    return f"SELECT r.*{counted} FROM ({family.rows}) AS r WHERE {buckets.kept('r.at')}"
 
 
-def _of_family(family: Family) -> str:
-    """KPIs over a family's rows, by what these can be split by."""
+def _of_family(family: Family, buckets: Buckets) -> str:
+    """KPIs over a family's rows, by what these can be split by; `begins` is when the bucket does.
+
+    Rolling windows know no hours of the day: they have no timezone.
+    """
+    dimensions = [n for n in family.dimensions if n != "hour" or buckets is ALIGNED]
     kpis = of_grain(family)
     tallies: dict[str, Tally] = {}
     for kpi in kpis:
         for name, tally in kpi.counts.items():
             if tallies.setdefault(name, tally) != tally:
                 raise ValueError(f"{family.view}: {name!r} is counted in two ways")
-    keys = ", ".join(("tenant", *family.dimensions, "bucket"))
+    shown = ", ".join(("tenant", *dimensions))
+    keys = f"{shown}, bucket"
+    told_apart = f"{split_dimensions('f', dimensions)}," if dimensions else ""
     totals = ",\n  ".join(f"{tally.total}({name}) AS {name}" for name, tally in tallies.items())
     return f"""
 SELECT
-  tenant, {", ".join(family.dimensions)},
-  {interval_columns(ALIGNED)},
+  {shown},
+  {interval_columns(buckets)},
   {select_kpis(family)}
 FROM
 (
-  SELECT {keys},
+  SELECT {keys}, {buckets.begins} AS begins,
   {totals}
   FROM
   (
-    SELECT *, {ALIGNED.keys} AS bucket
+    SELECT *, {buckets.keys} AS bucket
     FROM
     (
-      SELECT f.tenant AS tenant, f.at AS at, {split_dimensions("f", family.dimensions)},
+      SELECT f.tenant AS tenant, f.at AS at, {told_apart}
       {", ".join(f"f.{name} AS {name}" for name in tallies)}
-      FROM ({counted_rows(family, tallies)}) AS f
+      FROM ({counted_rows(family, tallies, buckets)}) AS f
     )
   )
   GROUP BY {keys}

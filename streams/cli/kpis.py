@@ -12,6 +12,7 @@ from sinks.kpis.catalogue import FAMILIES
 from sinks.kpis.contacts import contacts_behind
 from sinks.kpis.definition import DIMENSIONS
 from sinks.kpis.query import KpiResult, agent_table, interval_of, kpi_table, merged
+from sinks.kpis.rolling import rolling_table
 from sinks.store import Store
 from streams.cli.kpi_contacts import print_contacts
 from streams.cli.kpi_explain import print_catalogue, print_explanation
@@ -115,6 +116,14 @@ OnlyOption = Annotated[
         help="Only this value of what can be told apart, as in `agent=ada`; can be repeated.",
     ),
 ]
+RollingOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="LENGTH",
+        help="Trailing windows of this length, one at every --interval, instead of intervals that"
+        " begin where the last one ended.",
+    ),
+]
 ContactsOption = Annotated[
     str | None,
     typer.Option(
@@ -140,6 +149,7 @@ def kpis(
     same_topic: SameTopicOption = False,
     channel: ChannelOption = None,
     only: OnlyOption = None,
+    rolling: RollingOption = None,
     contacts: ContactsOption = None,
     config: ConfigOption = None,
     data: DataOption = None,
@@ -186,7 +196,10 @@ def kpis(
             print_contacts(out, behind, output)
             return
         names = tuple(dict.fromkeys((*names, *chosen)))
-        results = _asked(store, settings, chosen, question, names)
+        if rolling is None:
+            results = _asked(store, settings, chosen, question, names)
+        else:
+            results = _windows(store, settings, chosen, question, names, rolling)
         if not results and queue is not None:
             _insist_on(store, settings.tenant, queue)
     if output is Format.JSON:
@@ -266,6 +279,33 @@ def _asked(
         )
         results = merged(results, of_agents)
     return results
+
+
+def _windows(
+    store: Store,
+    settings: Settings,
+    only: Mapping[str, str],
+    question: Question,
+    split: Sequence[str],
+    length: str,
+) -> list[KpiResult]:
+    if question.target is not None or question.short is not None:
+        raise typer.BadParameter(
+            "windows are read from panes, which count by each queue's own thresholds",
+            param_hint="--rolling",
+        )
+    return rolling_table(
+        store,
+        settings.tenant,
+        length,
+        question.interval,
+        question.from_,
+        question.to,
+        cohort=question.cohort,
+        split=split,
+        families=FAMILIES,
+        only=only,
+    )
 
 
 def _insist_on(store: Store, tenant: str, queue: str) -> None:

@@ -12,7 +12,7 @@ _COUNTS: Final = {
     "returns": Tally("step = 'returned'"),
     "moves": Tally("changes", "any"),
 }
-_ACTIVE: Final = "arraySum(m -> if(m.1 < bucket, m.2, 0), moves)"
+_ACTIVE: Final = "arraySum(m -> if(m.1 < begins, m.2, 0), moves)"
 _TOLD: Final = (
     "By `customer.churned`, not by silence: who leaves without a word is not in it. A customer who "
     "is told to have left twice counts twice."

@@ -12,7 +12,9 @@ from schemas.rows import InteractionRow
 from sinks.kpis.catalogue import FAMILIES, KPIS
 from sinks.kpis.contacts import contacts_behind
 from sinks.kpis.query import KpiQueryError, kpi_table
+from sinks.kpis.rolling import rolling_table
 from sinks.store import Store
+from tests.sinks.kpis.conftest import Load
 from tests.support.kpi_rows import Visit, interaction_row
 from tests.support.rows import row
 
@@ -181,3 +183,25 @@ def test_the_contacts_behind_a_figure(told: Told, kpi_store: Store) -> None:
 def test_every_kpi_of_a_family_is_asked_of_its_view(told: Told) -> None:
     told.contact("c")
     assert {k.id for k in KPIS.values() if k.grain in FAMILIES} <= told.values().keys()
+
+
+def test_a_window_ends_at_every_step_and_holds_what_counted_in_it(
+    told: Told, kpi_store: Store
+) -> None:
+    told.fact("selfservice.used", "email:a@b.org", 0, surface="faq", outcome="solved")
+    told.fact("selfservice.used", "email:a@b.org", HOUR // 2, surface="faq", outcome="left")
+    ends = rolling_table(kpi_store, told.tenant, "1h", "30m", split=(), families=FAMILIES)
+    noon = datetime.fromtimestamp(NOON / 1000, UTC)
+    assert [((r.interval_end or noon) - noon, r.values["selfservice_used"]) for r in ends] == [
+        (timedelta(minutes=30), 1),
+        (timedelta(hours=1), 2),
+        (timedelta(minutes=90), 1),
+    ]
+    with pytest.raises(KpiQueryError, match="split by hour"):
+        rolling_table(kpi_store, told.tenant, "1h", "30m", split=("hour",))
+
+
+def test_a_window_of_queues_is_read_from_panes(load: Load, kpi_store: Store) -> None:
+    tenant = load([Visit(NOON + n * HOUR // 4, "abandoned", wait_ms=1_000) for n in range(3)])
+    ends = rolling_table(kpi_store, tenant, "30m", "15m", only={"queue": "IT"})
+    assert [r.values["abandoned"] for r in ends] == [1, 2, 2, 1]
