@@ -79,13 +79,20 @@ def ticket_events(
         TicketCsvError: the head lacks a column that is named.
     """
     table = csv.DictReader(lines, strict=True)
+    try:
+        head = table.fieldnames or ()
+    except UnicodeDecodeError as error:
+        raise TicketCsvError(f"this is no table in UTF-8: {error}") from error
     named = [columns.ticket, columns.time, columns.step]
     if columns.agent:
         named.append(columns.agent)
-    if missing := [name for name in named if name not in (table.fieldnames or ())]:
-        there = ", ".join(table.fieldnames or ()) or "nothing"
+    if missing := [name for name in named if name not in head]:
+        there = ", ".join(head) or "nothing"
         raise TicketCsvError(f"there is no column {', '.join(missing)}; the head has {there}")
-    steps: list[_Step | Unreadable] = list(_steps(table, columns))
+    try:
+        steps = list(_steps(table, columns))
+    except UnicodeDecodeError as error:
+        raise TicketCsvError(f"line {table.line_num + 1} is not UTF-8: {error}") from error
     began: dict[str, datetime] = {}
     for step in steps:
         if isinstance(step, _Step):
@@ -122,6 +129,8 @@ def _steps(table: "csv.DictReader[str]", columns: CsvColumns) -> Iterator[_Step 
             yield _step(next(table), columns, zone)
         except StopIteration:
             return
+        except UnicodeDecodeError:
+            raise  # it is a ValueError; the rest of the file would be read from its middle
         except (csv.Error, ValueError) as error:
             yield Unreadable(table.line_num, _words(error))
 

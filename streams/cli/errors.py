@@ -3,6 +3,7 @@
 from typing import Final
 
 from gateway.publish import PublishError
+from gateway.ticket_csv import TicketCsvError
 from schemas.settings import SettingsError
 from sinks.checkpoints import CheckpointsUnreadable, EpochContested
 from sinks.errors import StoreError
@@ -32,6 +33,7 @@ FORESEEN: Final = (
     UnknownKpi,
     CustomerUnknown,
     NothingFound,
+    TicketCsvError,
     ErasureImpossible,
     FileNotFoundError,
     PermissionError,

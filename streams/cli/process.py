@@ -15,6 +15,7 @@ from gateway.mail import DEFAULT_SOURCE as MAIL_SOURCE
 from gateway.mail_ingest import ingest_mail
 from gateway.publish import Publisher
 from gateway.tail import Position
+from gateway.ticket_ingest import ingest_tickets
 from schemas.settings import Settings
 from schemas.topics import EVENTS_AGENT, EVENTS_CALL, SOURCE_TOPICS
 from sinks.metrics import Metrics
@@ -36,6 +37,21 @@ from streams.cli.options import (
     settings_of,
 )
 from streams.cli.summary import print_summary
+from streams.cli.tickets import (
+    DEFAULT_SOURCE as TICKET_SOURCE,
+)
+from streams.cli.tickets import (
+    AgentOption,
+    StatusOption,
+    StepOption,
+    TicketChannelOption,
+    TicketFile,
+    TicketOption,
+    TicketSourceOption,
+    TimeOption,
+    ZoneOption,
+    columns_of,
+)
 from streams.parts import create_all_topics, migrate_all, opened_broker, opened_store
 from streams.topic_admin import topic_logs
 
@@ -133,6 +149,47 @@ def mail(
             ours,
             tenant=settings.tenant,
             source=source,
+            progress=lambda so_far: shown(so_far.events),
+        )
+
+    _run(settings, publish, lambda: None, output)
+
+
+@app.command("ticket-csv")
+def ticket_csv(
+    file: TicketFile,
+    status: StatusOption,
+    ticket: TicketOption = "ticket",
+    time: TimeOption = "time",
+    step: StepOption = "status",
+    agent: AgentOption = "",
+    timezone: ZoneOption = "UTC",
+    channel: TicketChannelOption = "email",
+    source: TicketSourceOption = TICKET_SOURCE,
+    config: ConfigOption = None,
+    data: DataOption = None,
+    tenant: TenantOption = None,
+    output: FormatOption = Format.TABLE,
+    verbose: VerboseOption = False,
+) -> None:
+    """Process a table of ticket events: a row a step, each with its ticket and its time.
+
+    `switchboard process ticket-csv log.csv --ticket Case --time At --step Activity --status 1=open`
+
+    It is read whole; running it again, with rows added, counts none twice.
+    """
+    log_to_stderr(verbose)
+    settings = settings_of(config, data, tenant)
+    columns = columns_of(ticket, time, step, agent, timezone, status)
+
+    async def publish(publisher: Publisher, shown: Callable[[int], None]) -> IngestReport:
+        return await ingest_tickets(
+            file,
+            publisher,
+            columns,
+            tenant=settings.tenant,
+            source=source,
+            channel=channel,
             progress=lambda so_far: shown(so_far.events),
         )
 

@@ -101,6 +101,13 @@ def test_a_table_without_its_columns_is_refused_as_a_whole() -> None:
         read(["CaseID,ActivityID,When"])
 
 
+def test_a_file_that_is_no_text_is_refused_as_a_whole(tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    table.write_bytes(f"{HEAD}\n2,1,2012-04-03 16:55:38\n".encode() + b"2,\xff,x\n")
+    with table.open(encoding="utf-8", newline="") as file, pytest.raises(TicketCsvError):
+        list(ticket_events(file, COLUMNS, source="desk"))
+
+
 @pytest.mark.shared
 @pytest.mark.skipif(not HELPDESK.exists(), reason=f"{HELPDESK.name} is not beside the project")
 def test_the_real_table_is_folded_to_what_a_count_over_the_file_says() -> None:

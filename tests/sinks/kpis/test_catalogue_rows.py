@@ -6,7 +6,7 @@ from typing import Final
 import pytest
 
 from schemas.live import QueueLiveRow
-from schemas.rows import ConversationPaneRow, InteractionRow, Row
+from schemas.rows import Row
 from sinks.kpis.catalogue import KPIS
 
 DESIGN = Path(__file__).parents[4] / "shared" / "design" / "kpis.md"
@@ -58,6 +58,12 @@ ROWS: Final[dict[str, tuple[str, ...]]] = {
     "NPS": ("nps_ratio",),
     "CES": ("ces_mean",),
     "churn": ("churn_ratio",),
+    "first response (chat, e-mail, social)": ("average_first_response_seconds",),
+    "reply time": ("average_reply_seconds", "reply_p50_seconds", "reply_p90_seconds"),
+    "resolution": ("average_first_resolution_seconds", "average_full_resolution_seconds"),
+    "reopen": ("reopen_ratio",),
+    "backlog": ("backlog", "backlog_over_7_days"),
+    "chat concurrency": ("chat_concurrency",),
     "self-service success, deflection": ("selfservice_success_ratio", "deflection_ratio"),
     "campaign": (
         "campaign_delivered_ratio",
@@ -81,12 +87,6 @@ STORED: Final[dict[str, tuple[type[Row], tuple[str, ...]]]] = {
         ),
     ),
     "estimated wait": (QueueLiveRow, ("estimated_wait_ms",)),
-    "first response (chat, e-mail, social)": (ConversationPaneRow, ("first_response_ms",)),
-    "reply time": (ConversationPaneRow, ("reply_ms",)),
-    "resolution": (ConversationPaneRow, ("first_resolution_ms", "full_resolution_ms")),
-    "reopen": (InteractionRow, ("reopened_at",)),
-    "backlog": (InteractionRow, ("status", "started_at")),
-    "chat concurrency": (InteractionRow, ("visits_agent", "visits_talk_ms")),
 }
 """Row of the table -> the table and the columns that hold it where it is no KPI of intervals."""
 SERVICE_LEVEL: Final = "service_level_ratio."
