@@ -78,8 +78,10 @@ class Grain(Enum):
                 return ("agent",)
             case Grain.QUEUE:
                 return VISIT_DIMENSIONS
-            case _:
+            case Grain.CALLERS | Grain.FIRST_CONTACT:
                 return CONTACT_DIMENSIONS
+            case _:
+                return PANE_DIMENSIONS
 
 
 @dataclass(frozen=True, slots=True)

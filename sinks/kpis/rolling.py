@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from sinks.kpis.catalogue import of_grain
 from sinks.kpis.definition import DIMENSIONS, PANE_DIMENSIONS, Family, Grain
 from sinks.kpis.query import (
     EVER_FROM,
@@ -93,7 +92,7 @@ def rolling_table(
                     source="panes" if grain is Grain.QUEUE else "events",
                     target_seconds=row.get("target_seconds"),
                     short_abandon_seconds=row.get("short_abandon_seconds"),
-                    values={kpi.id: None for each in views for kpi in of_grain(each)},
+                    values={k: v for each in views for k, v in values_of({}, each).items()},
                 )
             found[key].values.update(values_of(row, grain))
     return sorted(

@@ -140,3 +140,27 @@ def test_a_kpi_is_explained(tmp_path: Path, kpi_id: str) -> None:
     text = " ".join(done.stdout.split())
     for part in (KPIS[kpi_id].explanation, KPIS[kpi_id].pitfalls, *KPIS[kpi_id].events):
         assert part in text
+
+
+def test_the_contacts_behind_a_figure_are_listed(answer: Json) -> None:
+    (found,) = answer("kpis", "--queue", "sales")
+    behind = answer("kpis", "--queue", "sales", "--contacts", "abandoned")
+    assert len(behind) == found["abandoned"] > 0
+    assert {contact["dimensions"]["queue"] for contact in behind} == {"sales"}
+    assert len({contact["interaction_id"] for contact in behind}) == len(behind)
+
+
+def test_agents_hours_and_windows_are_told_apart(answer: Json) -> None:
+    (total,) = answer("kpis", "--split", "total")
+    by_hour = answer("kpis", "--split", "hour", "--channel", "call")
+    assert sum(found["offered"] for found in by_hour) == total["offered"]
+    agents = answer("kpis", "--split", "agent")
+    assert sum(found.get("agent_answered") or 0 for found in agents) > 0
+    windows = answer("kpis", "--rolling", "1h", "--interval", "30m", "--split", "total")
+    assert sum(found["offered"] for found in windows) == 2 * total["offered"]
+
+
+def test_a_choice_that_is_none_is_refused(tmp_path: Path) -> None:
+    done = switchboard("kpis", "--only", "mood=good", "--data", "nowhere", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "NAME=VALUE" in done.stderr
