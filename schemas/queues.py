@@ -223,7 +223,8 @@ class QueueSettings(Section):
     timezone: Timezone = "UTC"
     """Time zone of the queue's days, and of its business hours."""
     business_hours: dict[Weekday, DayHours] = Field(default_factory=dict)
-    """Hours in which alerts may speak, by weekday: `monday = ["08:00-12:30", "13:00-24:00"]`.
+    """Hours in which alerts may speak, and in which the resolution of contacts is measured beside
+    the calendar's, by weekday: `monday = ["08:00-12:30", "13:00-24:00"]`.
     Without any the queue is always open; with some, a weekday that is not named is closed."""
     alerts: dict[AlertKpi, AlertThresholds] = Field(default_factory=dict)
     """Thresholds by KPI: `alerts.waiting = { warning = 5, critical = 10, warning_closes = 3 }`."""
@@ -260,6 +261,16 @@ class QueueSettings(Section):
     def short_abandon_ms(self) -> int:
         """The short-abandon limit in whole milliseconds."""
         return round(self.short_abandon_seconds * 1000)
+
+    @property
+    def business_minutes(self) -> list[int]:
+        """The hours as minutes of the week, from Monday 00:00 on: from, to, from, to, ascending."""
+        return [
+            get_args(Weekday).index(day) * MINUTES_A_DAY + minute
+            for day in sorted(self.business_hours, key=get_args(Weekday).index)
+            for hours in self.business_hours[day]
+            for minute in opening_minutes(hours)
+        ]
 
     @property
     def within_ms(self) -> tuple[int, ...]:

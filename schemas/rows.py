@@ -399,5 +399,7 @@ class QueueSettingRow(Row):
     short_abandon_ms: I64
     service_level_preset: Symbol
     timezone: Symbol
+    business_minutes: Annotated[list[int], "Array(UInt16)"]
+    """Minutes of the week from Monday 00:00 on: from, to, from, to; none where always open."""
     version: U64
     is_deleted: U8

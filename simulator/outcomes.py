@@ -159,10 +159,15 @@ def solution_figures(contacts: Sequence[Contact], latest_at: int, window_ms: int
         (at, undone) for _, found in solved for at, undone in found if at + window_ms <= latest_at
     ]
     undone = sum(back is not None and back <= at + window_ms for at, back in mature)
+    first = [found[0][0] - c.started_at for c, found in solved]
+    full = [found[-1][0] - c.started_at for c, found in solved]
     return {
+        # No queue of the simulation closes: business hours are the calendar's.
+        "average_first_resolution_business_seconds": mean_seconds(first, len(first)),
+        "average_full_resolution_business_seconds": mean_seconds(full, len(full)),
         "contacts_solved": len(solved),
-        **durations("first_resolution", [found[0][0] - c.started_at for c, found in solved]),
-        **durations("full_resolution", [found[-1][0] - c.started_at for c, found in solved]),
+        **durations("first_resolution", first),
+        **durations("full_resolution", full),
         "contacts_reopened": undone,
         "reopen_ratio": ratio(undone, len(mature)),
     }

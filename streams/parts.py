@@ -116,6 +116,7 @@ def _setting_row(tenant: str, name: str, queue: QueueSettings) -> QueueSettingRo
         short_abandon_ms=round(queue.short_abandon_seconds * 1000),
         service_level_preset=queue.service_level_preset,
         timezone=queue.timezone,
+        business_minutes=queue.business_minutes,
         version=0,
         is_deleted=0,
     )

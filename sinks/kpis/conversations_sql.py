@@ -12,13 +12,16 @@ from sinks.kpis.definitions.conversations import BACKLOG_AGES
 from sinks.kpis.rows_sql import (
     LATEST_EVENT_AT,
     interval_columns,
+    setting,
     split_dimensions,
     visits,
+    with_settings,
 )
 from sinks.kpis.selecting import select_kpis
 
 _KEYS: Final = ", ".join(("tenant", *PANE_DIMENSIONS, "bucket"))
 _INTERVAL: Final = "{interval_seconds:UInt32}"
+_ZONE: Final = "{timezone:String}"
 _FROM: Final = "{from_at:DateTime64(3, 'UTC')}"
 _TO: Final = "{to_at:DateTime64(3, 'UTC')}"
 
@@ -69,7 +72,11 @@ FROM
 (
   SELECT {_KEYS},
     countIf(matured) AS mature,
-    countIf(matured AND undone) AS mature_undone
+    countIf(matured AND undone) AS mature_undone,
+    countIf(is_first) AS firsts,
+    countIf(is_last) AS lasts,
+    sumIf(business_ms, is_first) AS first_business_ms,
+    sumIf(business_ms, is_last) AS last_business_ms
   FROM
   (
     SELECT *, {ALIGNED.keys} AS bucket
@@ -78,20 +85,60 @@ FROM
       SELECT s.tenant AS tenant, {split_dimensions("s")},
         s.at AS at,
         s.at + {window} <= {LATEST_EVENT_AT} AS matured,
-        ifNull(s.undone_at <= s.at + {window}, 0) AS undone
+        ifNull(s.undone_at <= s.at + {window}, 0) AS undone,
+        s.is_first AS is_first, s.is_last AS is_last,
+        {_business_ms("s.started_at", "s.at", "s.business_minutes")} AS business_ms
       FROM
       (
-        SELECT tenant, channel, direction, at,
-          if(number <= length(reopened_at), toNullable(reopened_at[number]), NULL) AS undone_at,
-          visits_queue[arrayLastIndex(entered -> entered <= at, visits_entered_at)] AS queue
-        FROM (SELECT * FROM interactions FINAL WHERE notEmpty(solved_at))
-        ARRAY JOIN solved_at AS at, arrayEnumerate(solved_at) AS number
+        SELECT r.tenant AS tenant, r.queue AS queue, r.channel AS channel,
+          r.direction AS direction, r.started_at AS started_at, r.at AS at,
+          r.is_first AS is_first, r.is_last AS is_last, r.undone_at AS undone_at,
+          {setting("business_minutes", "CAST([], 'Array(UInt16)')")} AS business_minutes
+        FROM {with_settings(f"({_SOLUTIONS})", "r")}
       ) AS s
     )
     WHERE {ALIGNED.kept("at")}
   )
   GROUP BY {_KEYS}
 )"""
+
+
+_SOLUTIONS: Final = """
+        SELECT tenant, channel, direction, started_at, at,
+          number = 1 AS is_first, number = length(solved_at) AS is_last,
+          if(number <= length(reopened_at), toNullable(reopened_at[number]), NULL) AS undone_at,
+          visits_queue[arrayLastIndex(entered -> entered <= at, visits_entered_at)] AS queue
+        FROM (SELECT * FROM interactions FINAL WHERE notEmpty(solved_at))
+        ARRAY JOIN solved_at AS at, arrayEnumerate(solved_at) AS number"""
+
+
+def _business_ms(since: str, until: str, minutes: str) -> str:
+    """Milliseconds of business hours between two instants; all of them where there are no hours.
+
+    Hours are on the wall of the timezone asked in, so a day on which clocks change has as many as
+    any other.
+    """
+    first, last = f"toUnixTimestamp64Milli({since})", f"toUnixTimestamp64Milli({until})"
+    monday = f"toMonday(toDate({since}, {_ZONE}))"
+
+    def instant(index: str) -> str:
+        minute = f"toUInt32({minutes}[{index}])"
+        day = f"({monday} + week * 7 + intDiv({minute}, 1440))"
+        return (
+            f"toInt64(toUnixTimestamp(makeDateTime(toYear{day}, toMonth{day}, toDayOfMonth{day},"
+            f" intDiv({minute} % 1440, 60), {minute} % 60, 0, {_ZONE}))) * 1000"
+        )
+
+    within = (
+        f"greatest(toInt64(0), least({last}, {instant('2 * hours')})"
+        f" - greatest({first}, {instant('2 * hours - 1')}))"
+    )
+    weeks = f"range(toUInt32(intDiv(toDate({until}, {_ZONE}) - {monday}, 7) + 1))"
+    hours = f"range(1, intDiv(length({minutes}), 2) + 1)"
+    return (
+        f"if(empty({minutes}), {last} - {first}, arraySum(arrayMap(week ->"
+        f" arraySum(arrayMap(hours -> {within}, {hours})), {weeks})))"
+    )
 
 
 def backlog() -> str:

@@ -121,7 +121,8 @@ ASOF LEFT JOIN (
 
 
 _SETTINGS: Final = """(
-  SELECT tenant, queue, target_ms, short_abandon_ms, service_level_preset, 1 AS found
+  SELECT tenant, queue, target_ms, short_abandon_ms, service_level_preset, business_minutes,
+    1 AS found
   FROM queue_settings FINAL
 )"""
 

@@ -233,7 +233,7 @@ def _queue(result: KpiResult, settings: Settings) -> QueueSettings:
 
 
 def _name(result: KpiResult) -> str:
-    return " · ".join(result.dimensions.values()) or "total"
+    return " · ".join(value or "none" for value in result.dimensions.values()) or "total"
 
 
 def _seconds(value: float | None) -> str:

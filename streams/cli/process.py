@@ -152,7 +152,7 @@ def mail(
             progress=lambda so_far: shown(so_far.events),
         )
 
-    _run(settings, publish, lambda: None, output)
+    _run(settings, publish, lambda: None, output, of_mails=True)
 
 
 @app.command("ticket-csv")
@@ -200,7 +200,14 @@ _Publish = Callable[[Publisher, Callable[[int], None]], Awaitable[IngestReport]]
 """Publishes a source, and says how many events there were so far."""
 
 
-def _run(settings: Settings, publish: _Publish, settle: Callable[[], None], output: Format) -> None:
+def _run(
+    settings: Settings,
+    publish: _Publish,
+    settle: Callable[[], None],
+    output: Format,
+    *,
+    of_mails: bool = False,
+) -> None:
     """Everything from the source to the summary; `settle` once all results are stored."""
     with opened_store(settings) as store, Progress(console=err, transient=True) as progress:
         steps = _Steps(progress)
@@ -210,7 +217,7 @@ def _run(settings: Settings, publish: _Publish, settle: Callable[[], None], outp
         steps.end()
         for path, line, reason in report.unreadable:
             err.print(f"{path}:{line}: not read: {reason}", markup=False)
-        print_summary(out, store, settings, report, output)
+        print_summary(out, store, settings, report, output, of_mails=of_mails)
 
 
 class _Steps:

@@ -13,10 +13,19 @@ from streams.cli.options import Format
 
 
 def print_summary(
-    out: Console, store: Store, settings: Settings, report: IngestReport, output: Format
+    out: Console,
+    store: Store,
+    settings: Settings,
+    report: IngestReport,
+    output: Format,
+    *,
+    of_mails: bool = False,
 ) -> None:
-    """Print what `report` counts and the KPIs of every queue over all time."""
-    results = kpi_table(store, settings.tenant)
+    """Print what `report` counts (lines, or mails) and the KPIs over all time, of every queue; of
+    mails, which meet none, of the channel.
+    """
+    first = "channel" if of_mails else "queue"
+    results = kpi_table(store, settings.tenant, split=(first,))
     if output is Format.JSON:
         found = {
             "lines": report.lines,
@@ -28,7 +37,7 @@ def print_summary(
         out.print_json(json.dumps(found, default=str))
         return
     out.print(
-        f"{report.lines} lines, {report.events} events"
+        f"{report.lines} {'mails' if of_mails else 'lines'}, {report.events} events"
         + (f", {report.unreadable_count} unreadable" if report.unreadable_count else "")
         + ("" if report.events else " (nothing new since the last run)")
     )

@@ -27,6 +27,7 @@ def setting(queue: str, target_ms: int = 20_000) -> QueueSettingRow:
         short_abandon_ms=5_000,
         service_level_preset="offered",
         timezone="Europe/Berlin",
+        business_minutes=[480, 1080],
         version=0,
         is_deleted=0,
     )

@@ -1,8 +1,9 @@
 """Chat, e-mail and social messages, and tickets: answers, solutions, what is still to do. Pure.
 
 Count columns of the grains: those of `conversation_panes` added up (view `conversation_interval`);
-`solutions`, `mature`, `mature_undone` (view `solutions`); `backlog`, `backlog_*`, `awaiting_reply`,
-`longest_awaiting_reply_ms` (view `backlog`); `chat_ms`, `chat_wall_clock_ms` (view `chat_time`).
+`mature`, `mature_undone`, `firsts`, `lasts` and their `*_business_ms` (view `solutions`);
+`backlog`, `backlog_*`, `awaiting_reply`, `longest_awaiting_reply_ms` (view `backlog`); `chat_ms`,
+`chat_wall_clock_ms` (view `chat_time`).
 """
 
 from typing import Final
@@ -146,6 +147,22 @@ KPIS: Final[tuple[Kpi, ...]] = (
         "From the contact's beginning to when it was last solved, by the calendar.",
         "Moves when a contact is solved anew: past intervals change.",
         _SOLVED,
+    ),
+    *(
+        Kpi(
+            id=f"average_{which}_resolution_business_seconds",
+            unit="seconds",
+            expression=mean_seconds(f"{when}_business_ms", f"{when}s"),
+            title=f"Average time to {which} resolution, business hours",
+            explanation=f"From the contact's beginning to when it was {when} solved, counted in "
+            "the business hours of its queue only; by the calendar where the queue has none.",
+            events=_SOLVED,
+            pitfalls="By the hours that are configured now, also of times past. Hours are read in "
+            "the timezone asked in: the queue's where figures are split by queue.",
+            source="Zendesk, Freshdesk (business hours)",
+            grain=Grain.SOLUTION,
+        )
+        for which, when in (("first", "first"), ("full", "last"))
     ),
     Kpi(
         id="contacts_reopened",

@@ -47,7 +47,7 @@ def load(kpi_store: Store) -> Load:
         )
         kpi_store.insert(
             QueueSettingRow,
-            [(tenant, "", target_ms, 0.8, short_ms, "offered", timezone, 1, 0)],
+            [(tenant, "", target_ms, 0.8, short_ms, "offered", timezone, [], 1, 0)],
         )
         return tenant
 

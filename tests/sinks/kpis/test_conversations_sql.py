@@ -1,12 +1,14 @@
 """Responses, solutions, backlog and concurrency out of the store, against counts by hand."""
 
 import itertools
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from schemas.rows import ConversationPaneRow, InteractionRow
+from schemas.queues import QueueSettings
+from schemas.rows import ConversationPaneRow, InteractionRow, QueueSettingRow
 from sinks.kpis.query import KpiResult, kpi_table
 from sinks.store import Store
 from tests.support.kpi_rows import Visit, interaction_row
@@ -114,6 +116,56 @@ def test_a_solution_is_undone_within_the_window_or_not(kpi_store: Store, tenant:
     assert only(kpi_store, tenant, repeat_seconds=3600).values["reopen_ratio"] == 1 / 5
     assert only(kpi_store, tenant, repeat_seconds=2 * 86_400).values["reopen_ratio"] == 2 / 4
     assert only(kpi_store, tenant, repeat_seconds=40 * 86_400).values["reopen_ratio"] is None
+
+
+def in_hours(since: datetime, until: datetime, hours: dict[str, list[str]], zone: str) -> float:
+    """Seconds of business hours between two instants, day by day on the wall of `zone`."""
+    wall = ZoneInfo(zone)
+    day, total = since.astimezone(wall).date(), 0.0
+    while day <= until.astimezone(wall).date():
+        for text in hours.get(f"{day:%A}".lower(), ()):
+            begins, ends = (
+                datetime.combine(day, time(), wall).replace(
+                    hour=int(at[:2]) % 24, minute=int(at[3:])
+                )
+                + timedelta(days=int(at[:2]) // 24)
+                for at in text.split("-")
+            )
+            opens, closes = begins.astimezone(UTC), ends.astimezone(UTC)
+            total += max(0.0, (min(until, closes) - max(since, opens)).total_seconds())
+        day += timedelta(days=1)
+    return total
+
+
+def test_business_hours_are_those_of_the_queue_on_the_wall(kpi_store: Store, tenant: str) -> None:
+    hours = {"monday": ["08:00-12:30", "13:00-24:00"], "sunday": ["01:00-05:00"]}
+    queue = QueueSettings(timezone="Europe/Berlin", business_hours=hours)
+    named = {"tenant": tenant, "queue": "help", "timezone": queue.timezone}
+    kpi_store.insert(
+        QueueSettingRow, [row(QueueSettingRow, **named, business_minutes=queue.business_minutes)]
+    )
+    # Clocks go forward on Sunday the 31st of March 2024, at 2 in the night.
+    began = datetime(2024, 3, 29, 12, 34, 56, 789_000, tzinfo=UTC)
+    first, last = began + timedelta(days=2, hours=-9), began + timedelta(days=10, hours=1.5)
+    since = round(began.timestamp() * 1000) - NOON
+    solved = [round(one.timestamp() * 1000) - NOON for one in (first, last)]
+    undone = [solved[0] + HOUR]
+    kpi_store.insert(
+        InteractionRow, [written(tenant, 0, since, solved_at=solved, reopened_at=undone)]
+    )
+    values = only(kpi_store, tenant).values
+    for which, until in (("first", first), ("full", last)):
+        expected = in_hours(began, until, hours, queue.timezone)
+        assert expected > 0
+        assert values[f"average_{which}_resolution_business_seconds"] == pytest.approx(expected)
+
+
+def test_a_queue_that_never_closes_is_measured_by_the_calendar(
+    kpi_store: Store, tenant: str
+) -> None:
+    kpi_store.insert(InteractionRow, [written(tenant, 0, 0, solved_at=[5 * DAY])])
+    values = only(kpi_store, tenant).values
+    assert values["average_full_resolution_business_seconds"] == 5 * 86_400
 
 
 def test_the_backlog_is_that_of_an_instant_by_age(kpi_store: Store, tenant: str) -> None:
