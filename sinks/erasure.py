@@ -168,6 +168,14 @@ def delete(store: Store, person: Person) -> None:
                 f"ALTER TABLE {table} DELETE WHERE {condition.replace('{targets}', targets)}",
                 settings={"mutations_sync": 2},
             )
+        # A breach is its queue's; the customer's is only that they were waiting then.
+        contacts = f"(SELECT groupArray(value) FROM {targets} WHERE what = 'contact')"
+        store.command(
+            "ALTER TABLE queue_breaches UPDATE interactions ="
+            f" arrayFilter(i -> NOT has({contacts}, i), interactions)"
+            f" WHERE {_TENANT.replace('{targets}', targets)} AND hasAny(interactions, {contacts})",
+            settings={"mutations_sync": 2},
+        )
 
 
 def search(store: Store, person: Person) -> dict[str, int]:
