@@ -169,7 +169,7 @@ def delete(store: Store, person: Person) -> None:
                 settings={"mutations_sync": 2},
             )
         # A breach is its queue's; the customer's is only that they were waiting then.
-        contacts = f"(SELECT groupArray(value) FROM {targets} WHERE what = 'contact')"
+        contacts = f"(SELECT groupArray(value) FROM {targets} WHERE what = 'contact')"  # noqa: S608
         store.command(
             "ALTER TABLE queue_breaches UPDATE interactions ="
             f" arrayFilter(i -> NOT has({contacts}, i), interactions)"
