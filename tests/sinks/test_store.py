@@ -27,6 +27,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "DateTime64(3, 'UTC')": MILLISECONDS,
     "DateTime('UTC')": st.integers(0, 2**32 - 1),
     "UInt8": st.integers(0, 2**8 - 1),
+    "UInt16": st.integers(0, 2**16 - 1),
     "UInt32": st.integers(0, 2**32 - 1),
     "UInt64": st.integers(0, 2**64 - 1),
     "Int64": st.integers(-(2**63), 2**63 - 1),

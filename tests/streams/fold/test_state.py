@@ -12,6 +12,9 @@ from streams.fold.state import STATE_VERSION, State, StateUnreadable, restore, s
 from tests.support.contact_centre import HASTY, chaos
 from tests.support.fold import Record
 
+NOT_SAVED = {"told", "listed"}
+"""What stage 2 knows of a pane: after a restart it is told once more (`streams.fold.live`)."""
+
 
 @given(chaos())
 def test_what_is_restored_is_what_was_saved(log: list[Record]) -> None:
@@ -29,7 +32,8 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     # Compiled, a class has its attributes' names elsewhere.
     names = getattr(value, "__mypyc_attrs__", None) or getattr(value, "__slots__", None)
-    return {name: plain(getattr(value, name)) for name in names} if names else value
+    kept = [name for name in names or () if name not in NOT_SAVED]
+    return {name: plain(getattr(value, name)) for name in kept} if names else value
 
 
 def test_an_empty_state_is_saved_too() -> None:
