@@ -88,7 +88,7 @@ MUTATIONS: Final = (
     Mutation(
         "a pane that is let go takes its unwritten row with it",
         FOLD + "ledger.py",
-        "                unwritten.append((key, pane))\n",
+        "                unwritten.append(pane)\n",
         "                pass\n",
         LAWS,
     ),
