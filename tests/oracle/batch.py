@@ -17,9 +17,9 @@ from schemas.decode import Event, Rejected, decode
 from schemas.events import EVENT_DATA
 from schemas.topics import CHANNEL_OF, EVENTS_AGENT
 from tests.oracle.agent import AgentLife
-from tests.oracle.contact import Contact, customer_key
+from tests.oracle.contact import Contact, customer_key, identifier_text
 from tests.oracle.facts import fact_of, state_of
-from tests.oracle.identity import Evidence
+from tests.oracle.identity import STATING, Evidence, stated_in
 from tests.oracle.panes import agent_contact_counts, conversation_counts, queue_counts
 from tests.oracle.stay import Told
 
@@ -70,7 +70,7 @@ class Tables:
     dead_letters: dict[tuple[str, int, int], str] = field(default_factory=dict)
     late_events: dict[tuple[str, int, int], bool] = field(default_factory=dict)
     evidence: Evidence = field(default_factory=Evidence, compare=False)
-    """What interactions show of identifiers: no table, but what those of customers follow from."""
+    """What is known of identifiers: no table, but what those of customers follow from."""
 
     def add(self, panes: defaultdict[Key, Counts], added: Iterable[tuple[Key, Counts]]) -> None:
         for key, counts in added:
@@ -147,6 +147,10 @@ class _Partition:
             late, known = self._tell_agent(event, at, late)
         else:
             late = known = False
+            if event.type in STATING:
+                named = {identifier_text(i): i.kind for i in stated_in(event)}
+                keys = {customer_key(event.tenant, text): kind for text, kind in named.items()}
+                self._tables.evidence.state(event, keys, at)
         if late:
             self._tables.late_events[where] = known
         key = (event.tenant, event.subject, happened, event.source, event.id)

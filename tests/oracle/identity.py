@@ -6,9 +6,19 @@ limit forbids it.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import permutations
+from typing import Any
+
+from schemas.decode import Event
+
+STATING = {
+    "customer.identified": "seen",
+    "customer.linked": "linked",
+    "customer.unlinked": "unlinked",
+}
+"""Types of events that say themselves who is one customer, and what of `Said` they are."""
 
 
 @dataclass(frozen=True)
@@ -23,12 +33,12 @@ class Said:
 
 @dataclass
 class Evidence:
-    """What interactions show of identifiers that belong together; keys stand for identifiers."""
+    """What is known of identifiers that belong together; keys stand for identifiers."""
 
     links: dict[tuple[str, ...], int] = field(default_factory=dict)
-    """(tenant, key, other key, rule, interaction) -> when; both ways around."""
+    """(tenant, key, other key, rule, interaction or event) -> when; both ways around."""
     said: defaultdict[str, list[Said]] = field(default_factory=lambda: defaultdict(list))
-    """By tenant, of every life of an interaction."""
+    """By tenant, of every life of an interaction and every event that states links."""
     kinds: dict[str, str] = field(default_factory=dict)
 
     def show(self, tenant: str, interaction: str, shown: Mapping[str, str], at: int) -> None:
@@ -37,6 +47,22 @@ class Evidence:
         for one, other in permutations(shown, 2):
             self.links[tenant, one, other, "interaction", interaction] = at
             self.said[tenant].append(Said(one, other, at, "seen"))
+
+    def state(self, event: Event, named: Mapping[str, str], at: int) -> None:
+        """Take in an event of `STATING` about these identifiers (key -> kind), at `at`.
+
+        Told again, it replaces its row; what it said before was said all the same.
+        """
+        self.kinds |= named
+        for one, other in permutations(named, 2):
+            self.links[event.tenant, one, other, event.type, f"{event.source} {event.id}"] = at
+            self.said[event.tenant].append(Said(one, other, at, STATING[event.type]))
+
+
+def stated_in(event: Event) -> Sequence[Any]:
+    """The identifiers that an event of `STATING` says something about."""
+    data = event.data
+    return data.identifiers if event.type == "customer.identified" else (data.a, data.b)
 
 
 def partition(
