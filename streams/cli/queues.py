@@ -2,9 +2,13 @@
 
 import json
 import time
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import UTC, datetime
+from functools import partial
+from http.client import HTTPConnection, HTTPException
 from typing import Annotated, Any, Final
+from urllib.parse import quote
 
 import typer
 from rich.console import Group
@@ -12,9 +16,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from schemas.live import WINDOWS
-from sinks.queues import OpenBreach, live_queues, open_breaches
-from sinks.store import Store
+from schemas.settings import Settings
+from sinks.live import queues_now
 from streams.cli.options import (
     ConfigOption,
     DataOption,
@@ -29,6 +32,11 @@ from streams.cli.options import (
 from streams.cli.reading import store_to_read
 from streams.cli.values import NOTHING, clock, iso, shown
 
+Rows = Sequence[Mapping[str, Any]]
+"""Queues as `sinks.live.queues_now` gives them."""
+Ask = Callable[[], list[dict[str, Any]]]
+
+ANSWER_SECONDS: Final = 10.0
 STALE_SECONDS: Final = 15
 SHOWN_WINDOWS: Final = ("5m", "30m", "day")
 
@@ -40,6 +48,14 @@ def queues(
     watch: Annotated[
         bool, typer.Option("--watch", "-w", help="Show it anew every second until Ctrl-C.")
     ] = False,
+    worker: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="With the embedded engine: where `switchboard run` says that live queues are"
+            " [default: http.host and http.port].",
+        ),
+    ] = None,
     config: ConfigOption = None,
     data: DataOption = None,
     tenant: TenantOption = None,
@@ -47,40 +63,82 @@ def queues(
 ) -> None:
     """Show every queue now: who waits and for how long, agents, service level, open breaches.
 
-    What a running worker stores each second. A queue whose worker is behind, or gone, is marked
-    `old`: its values are of the time that is shown, not of now. Needs a ClickHouse server: the
-    embedded engine belongs to the worker that runs.
+    What running workers store each second. A queue whose worker is behind, or gone, is marked
+    `old`: its values are of the time that is shown, not of now. A ClickHouse server is asked
+    itself; the embedded engine belongs to the worker that runs, so that worker is asked.
     """
     log_to_stderr(verbose=False)
     settings = settings_of(config, data, tenant)
-    with store_to_read(settings) as store:
-        rows, breaches = _asked(store, settings.tenant, queue)
+    with _source(settings, worker) as ask:
+        rows = _asked(ask, queue)
         if output is Format.JSON:
-            out.print_json(json.dumps([_document(row, breaches) for row in rows], default=iso))
+            out.print_json(json.dumps(rows, default=iso))
             return
         if not watch:
-            out.print(table(rows, breaches))
+            out.print(table(rows, datetime.now(UTC)))
             return
-        with Live(table(rows, breaches), console=out, auto_refresh=False) as screen:
+        with Live(table(rows, datetime.now(UTC)), console=out, auto_refresh=False) as screen:
             while True:
                 time.sleep(1)
-                screen.update(table(*_asked(store, settings.tenant, queue)), refresh=True)
+                screen.update(table(_asked(ask, queue), datetime.now(UTC)), refresh=True)
 
 
-def _asked(
-    store: Store, tenant: str, queue: str | None
-) -> tuple[list[dict[str, Any]], list[OpenBreach]]:
-    rows = [row for row in live_queues(store, tenant) if queue in (None, row["queue"])]
+def _source(settings: Settings, worker: str | None) -> AbstractContextManager[Ask]:
+    if worker is None and not settings.clickhouse.embedded:
+        return _of_store(settings)
+    http = settings.http
+    host = "127.0.0.1" if http.host == "0.0.0.0" else http.host  # noqa: S104 -- where to ask
+    return nullcontext(partial(of_worker, worker or f"{host}:{http.port}", settings.tenant))
+
+
+@contextmanager
+def _of_store(settings: Settings) -> Iterator[Ask]:
+    with store_to_read(settings) as store:
+        yield partial(queues_now, store, settings.tenant)
+
+
+def of_worker(address: str, tenant: str) -> list[dict[str, Any]]:
+    """The queues that the worker at `host:port` shows on its wallboard.
+
+    Raises:
+        NothingFound: no worker answers there, or it cannot tell. Says what to do.
+    """
+    connection = HTTPConnection(address, timeout=ANSWER_SECONDS)
+    try:
+        connection.request("GET", f"/wallboard/queues.json?tenant={quote(tenant, safe='')}")
+        answer = connection.getresponse()
+        body = answer.read()
+    except (OSError, HTTPException) as error:
+        raise NothingFound(
+            f"no worker answers at http://{address} ({error}): queues are live while `switchboard"
+            " run` runs. It prints where its live queues are; give that as --worker HOST:PORT"
+        ) from error
+    finally:
+        connection.close()
+    if answer.status != 200:
+        words = body.decode(errors="replace").strip()
+        raise NothingFound(f"the worker at http://{address} cannot tell now: {words}")
+    found: list[dict[str, Any]] = json.loads(body)["queues"]
+    for row in found:
+        for place in (row, *row["alerts"]):
+            for name, value in place.items():
+                if name.endswith("at") and value is not None:
+                    place[name] = datetime.fromisoformat(value)
+    return found
+
+
+def _asked(ask: Ask, queue: str | None) -> list[dict[str, Any]]:
+    rows = [row for row in ask() if queue in (None, row["queue"])]
     if not rows:
         raise NothingFound(
             "no queue was watched yet: `switchboard run` watches every queue that has contacts"
             if queue is None
             else f"queue {queue!r} was not watched yet; its name is case-sensitive"
         )
-    return rows, [b for b in open_breaches(store, tenant) if queue in (None, b.queue)]
+    return rows
 
 
-def table(rows: Sequence[Mapping[str, Any]], breaches: Sequence[OpenBreach]) -> Group:
+def table(rows: Rows, now: datetime) -> Group:
     """Queues as people read them at a glance."""
     found = Table(box=None, header_style="bold", pad_edge=False)
     found.add_column("queue")
@@ -90,50 +148,36 @@ def table(rows: Sequence[Mapping[str, Any]], breaches: Sequence[OpenBreach]) -> 
     for window in SHOWN_WINDOWS:
         found.add_column(f"SL {window}", justify="right")
     for row in rows:
-        found.add_row(*_cells(row, [b for b in breaches if b.queue == row["queue"]]))
-    if not rows:
-        return Group(found)
+        found.add_row(*_cells(row, now))
     presets = sorted({row["service_level_preset"] for row in rows})
-    note = f"SL: service level, preset {', '.join(presets)}; at {_hour(rows[0]['asked_at'])} UTC"
+    note = f"SL: service level, preset {', '.join(presets)}; at {_hour(now)} UTC"
     lines = [Text(note, style="dim")]
-    for breach in breaches:
-        style = "bold red" if breach.severity == "critical" else "yellow"
-        said = f"{breach.severity}: {breach.queue}: {breach.kpi} {breach.value:g} (threshold"
-        since = f" {breach.threshold:g}) since {_hour(breach.opened_at)} UTC"
-        lines.append(Text(said + since, style=style))
+    for row in rows:
+        for alert in row["alerts"]:
+            style = "bold red" if alert["severity"] == "critical" else "yellow"
+            said = f"{alert['severity']}: {row['queue']}: {alert['kpi']} {alert['value']:g}"
+            since = f" (threshold {alert['threshold']:g}) since {_hour(alert['opened_at'])} UTC"
+            lines.append(Text(said + since, style=style))
     return Group(found, *lines)
 
 
-def _cells(row: Mapping[str, Any], breaches: Sequence[OpenBreach]) -> list[str]:
-    mark = "!" if breaches else ""
-    if not row["current"] or (row["asked_at"] - row["at"]).total_seconds() > STALE_SECONDS:
+def _cells(row: Mapping[str, Any], now: datetime) -> list[str]:
+    mark = "!" if row["alerts"] else ""
+    if not row["current"] or (now - row["at"]).total_seconds() > STALE_SECONDS:
         mark = f"old, {_hour(row['at'])}"
-    oldest = row["oldest_enqueued_at"]
-    longest = NOTHING if oldest is None else clock((row["at"] - oldest).total_seconds())
-    expected = row["estimated_wait_ms"]
+    oldest, expected = row["oldest_enqueued_at"], row["estimated_wait_seconds"]
     agents = [row[f"agents_{state}"] for state in ("available", "on_contact", "paused")]
-    at = list(WINDOWS)
+    service_level = row["service_level_ratio"]
     return [
         row["queue"],
         mark,
         str(row["waiting"]),
-        longest,
-        NOTHING if expected is None else clock(expected / 1000),
+        NOTHING if oldest is None else clock((row["at"] - oldest).total_seconds()),
+        NOTHING if expected is None else clock(expected),
         str(row["active"]),
         *(NOTHING if n is None else str(n) for n in agents),
-        *(shown(row["service_level"][at.index(window)], "ratio") for window in SHOWN_WINDOWS),
+        *(shown(service_level[window], "ratio") for window in SHOWN_WINDOWS),
     ]
-
-
-def _document(row: Mapping[str, Any], breaches: Sequence[OpenBreach]) -> dict[str, Any]:
-    found = dict(row)
-    found["current"] = bool(row["current"])
-    found["breaches"] = [
-        {"kpi": b.kpi, "severity": b.severity, "opened_at": b.opened_at, "value": b.value}
-        for b in breaches
-        if b.queue == row["queue"]
-    ]
-    return found
 
 
 def _hour(at: datetime) -> str:

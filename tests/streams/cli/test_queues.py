@@ -1,16 +1,21 @@
+import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Any
 
 import pytest
+from aiohttp import web
 from rich.console import Console
 
+from dashboards.wallboard import routes
 from schemas.live import QueueBreachRow, QueueLiveRow
-from sinks.migrate import migrate
-from sinks.queues import live_queues, open_breaches
+from schemas.settings import Settings
+from sinks.live import queues_now
 from sinks.store import EMBEDDED, Store, open_store
-from streams.cli.queues import table
+from streams.cli.options import NothingFound
+from streams.cli.queues import of_worker, table
+from streams.parts import migrate_all
 from tests.support.clickhouse import embedded_path, unused_database
 from tests.support.rows import row
 
@@ -22,7 +27,7 @@ WINDOWS = ["1m", "5m", "15m", "30m", "1h", "day"]
 @pytest.fixture
 def live_store() -> Iterator[Store]:
     with open_store(EMBEDDED, path=embedded_path(), database=unused_database()) as store:
-        migrate(store)
+        migrate_all(store, Settings())
         yield store
         store.command(f"DROP DATABASE IF EXISTS {store.database} SYNC", use_database=False)
 
@@ -38,6 +43,8 @@ def stored(store: Store, **changed: Any) -> None:
         "service_level_preset": "offered",
         "windows": WINDOWS,
         "service_level": [None, 0.8, 0.8, None, 0.8, 0.75],
+        "abandonment": [None] * len(WINDOWS),
+        "offered": [0] * len(WINDOWS),
         "version": 1,
     }
     store.insert(QueueLiveRow, [row(QueueLiveRow, **live | changed)])
@@ -45,7 +52,7 @@ def stored(store: Store, **changed: Any) -> None:
 
 def text_of(store: Store) -> str:
     console = Console(width=160, record=True, file=StringIO())
-    console.print(table(live_queues(store, "default"), open_breaches(store, "default")))
+    console.print(table(queues_now(store, "default"), NOW))
     return console.export_text()
 
 
@@ -81,3 +88,34 @@ def test_a_queue_that_nobody_updates_is_old(live_store: Store) -> None:
     before = NOW - timedelta(minutes=5)
     stored(live_store, queue="help", at=round(before.timestamp() * 1000))
     assert "old" in text_of(live_store)
+
+
+def test_a_worker_tells_the_same_as_its_store(live_store: Store) -> None:
+    stored(live_store, queue="help")
+    breach = {"tenant": "default", "queue": "help", "opened_at": NOW_MS, "closed_at": None}
+    live_store.insert(QueueBreachRow, [row(QueueBreachRow, **breach, kpi="waiting")])
+    known = queues_now(live_store, "default")
+
+    async def asked() -> list[dict[str, Any]]:
+        async def tell(tenant: str) -> list[dict[str, Any]] | None:
+            return queues_now(live_store, tenant)
+
+        server = web.Application()
+        server.add_routes(routes(tell, "another"))
+        runner = web.AppRunner(server)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            host, port = runner.addresses[0][:2]
+            return await asyncio.to_thread(of_worker, f"{host}:{port}", "default")
+        finally:
+            await runner.cleanup()
+
+    told = asyncio.run(asked())
+    assert told == known
+    assert told[0]["alerts"]
+
+
+def test_where_no_worker_answers_it_is_said_what_to_do() -> None:
+    with pytest.raises(NothingFound, match="switchboard run"):
+        of_worker("127.0.0.1:1", "default")
