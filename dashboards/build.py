@@ -19,13 +19,14 @@ from dashboards.boards.customers import customers
 from dashboards.boards.intervals import intervals
 from dashboards.boards.live import live
 from dashboards.boards.pipeline import pipeline
+from dashboards.boards.selfservice import selfservice
 
 DIRECTORY: Final = Path(__file__).parent / "grafana/boards"
 
 
 def boards() -> list[Dashboard]:
     """All boards, in the order in which people read them."""
-    return [live(), intervals(), agents(), channels(), customers(), pipeline()]
+    return [live(), intervals(), agents(), channels(), customers(), selfservice(), pipeline()]
 
 
 def files() -> dict[str, str]:

@@ -91,7 +91,19 @@ _TIME: Final = "from_at = $__fromTime_ms, to_at = $__toTime_ms"
 _COHORT: Final = "cohort = '${cohort}'"
 
 AGENTS: Final = "$__conditionalAll(agent IN (${agent:sqlstring}), $agent)"
-Split = Literal["queue", "queue,channel", "channel", "channel,direction", "agent"]
+Split = Literal[
+    "",
+    "queue",
+    "queue,channel",
+    "queue,codec",
+    "channel",
+    "channel,direction",
+    "agent",
+    "menu",
+    "surface",
+    "campaign,medium",
+]
+"""What rows or series are told apart by; nothing, for the tenant's total."""
 
 
 def trend(

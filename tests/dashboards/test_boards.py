@@ -36,7 +36,7 @@ EVERYTHING: Chosen = {
 }
 CHOSEN: Chosen = EVERYTHING | {
     "queue": ["support", "sales"],
-    "channel": ["call"],
+    "channel": ["call", "chat", "email"],
     "interval": "3600",
     "preset": "answered_only",
     "cohort": "ended",
