@@ -8,8 +8,8 @@ from dashboards.boards import variables
 from dashboards.boards.board import board
 from dashboards.boards.panels import COUNT, Panel, explained, kpi_lines, lines, listing, units_of
 from dashboards.boards.queries import STORE, trend, whole
-from sinks.kpis.buckets import DAY_SECONDS
 from sinks.kpis.definitions.conversations import BACKLOG_AGES
+from sinks.kpis.query import REPEAT_SECONDS
 
 NAME: Final = "channels"
 _SUMMARY: Final = (
@@ -41,7 +41,7 @@ _CONVERSATION_TRENDS: Final = (
     "average_first_response_seconds", "first_response_p90_seconds", "average_reply_seconds",
     "reply_p90_seconds", "average_first_resolution_seconds", "average_full_resolution_seconds",
 )  # fmt: skip
-_REOPENED: Final = {"repeat_seconds": str(DAY_SECONDS)}
+_REOPENED: Final = {"repeat_seconds": str(REPEAT_SECONDS)}
 
 
 def channels() -> Dashboard:

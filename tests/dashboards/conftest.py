@@ -1,4 +1,4 @@
-"""A simulated day in a store, and the metrics of the worker that brought it there."""
+"""Simulated days in a store, and the metrics of the worker that brought them there."""
 
 import asyncio
 from collections.abc import Iterator
@@ -27,12 +27,14 @@ from tests.support.rows import row
 
 FAULTS = FaultModel(shuffled_share=0.1, repeated_share=0.05, late_share=0.01, malformed_share=0.005)
 RECORDS_AT_ONCE = 5_000
+FIRST_CUSTOMERS = timedelta(hours=9)
+"""After the centre has opened, before campaigns are sent."""
 BREACH = "breach-1"
 
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """What is left of a simulated day."""
+    """What is left of a simulated day and a half, with customers from before."""
 
     store: Store
     metrics: Metrics
@@ -42,9 +44,13 @@ class Day:
 
 @pytest.fixture(scope="session")
 def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
-    """One day of a small centre, through broker, worker and views."""
+    """Two days of a small centre, through broker, worker and views.
+
+    Whether customers came again, or a contact was reopened, is known after a day; what share of
+    customers left, only where some were there before.
+    """
     directory = tmp_path_factory.mktemp("day")
-    run = Run(small(seed=5, faults=FAULTS))
+    run = Run(small(seed=5, days=2, faults=FAULTS))
     metrics = Metrics()
     store = open_store(EMBEDDED, path=embedded_path(), database=unused_database())
     with EmbeddedBroker(directory / "broker") as broker:
@@ -58,18 +64,19 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
         migrate_all(store, settings)
         create_all_topics(settings, broker.bootstrap, PLAINTEXT)
         asyncio.run(_process(run, settings, broker.bootstrap, store, metrics))
-    since = run.settings.start_at
-    _breach(store)
-    yield Day(store, metrics, since, since + timedelta(days=2))
+    since = run.settings.start_at + FIRST_CUSTOMERS
+    _breach(store, since)
+    yield Day(store, metrics, since, run.settings.start_at + timedelta(days=3))
     store.command(f"DROP DATABASE IF EXISTS {store.database} SYNC", use_database=False)
     store.close()
 
 
-def _breach(store: Store) -> None:
+def _breach(store: Store, since: datetime) -> None:
     """A past day raises none, so one is put there, of contacts of that day."""
     visits = store.query(
         "SELECT interaction_id, entered_at FROM queue_visits WHERE queue = 'support'"
-        " AND channel = 'call' ORDER BY entered_at LIMIT 3"
+        f" AND channel = 'call' AND entered_at >= toDateTime({since.timestamp():.0f})"
+        " ORDER BY entered_at LIMIT 3"
     )
     breach = row(
         QueueBreachRow,

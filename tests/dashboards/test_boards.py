@@ -34,6 +34,8 @@ EVERYTHING: Chosen = {
     "window": "15m",
     "breach": "",
 }
+MAY_BE_EMPTY = {"closed_at"}
+"""Of a breach that goes on."""
 CHOSEN: Chosen = EVERYTHING | {
     "queue": ["support", "sales"],
     "channel": ["call", "chat", "email"],
@@ -163,8 +165,8 @@ def test_every_panel_of_the_store_has_rows(
 ) -> None:
     rows = day.store.query(sql(target["rawSql"], chosen, day.since, day.until))
     assert rows
-    numbers = [value for row in rows for value in row.values() if value is not None]
-    assert len(numbers) > len(rows), "nothing but names"
+    empty = [name for name in rows[0] if all(row[name] is None for row in rows)]
+    assert set(empty) <= MAY_BE_EMPTY
     if target["queryType"] == "timeseries":
         assert "time" in rows[0]
 
