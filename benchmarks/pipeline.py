@@ -30,9 +30,11 @@ from benchmarks.peers.run import NAMES, measured_peers
 from benchmarks.records import Load, Source, publish, records_of
 from benchmarks.worker import COMPILED, MeasuredWorker, Sample, beside, decode_us, stages
 from schemas.settings import Settings, load_settings
+from schemas.topics import IDENTITY_LINKS
 from streams.broker_admin import PLAINTEXT
 from streams.embedded import EmbeddedBroker
 from streams.parts import create_all_topics, opened_store
+from streams.topic_admin import ends_before
 
 BUILD: Final = Path("build")
 DIRECTORY: Final = BUILD / "bench"
@@ -136,6 +138,8 @@ def one_run(bootstrap: str, load: Load, partitions: int, *, compiled: bool, core
     ) as worker:
         first, last = span(worker, ends)
         peak = worker.peak_rss_bytes()
+        if load.events <= ORACLE_EVENTS:
+            wait_for_identity(worker, bootstrap, partitions)
     result = Result(
         load.events,
         last.at - first.at,
@@ -168,6 +172,21 @@ def span(worker: MeasuredWorker, ends: Mapping[tuple[str, int], int]) -> tuple[S
         if sample.rows > last.rows:
             last = sample
     return first, last
+
+
+def wait_for_identity(worker: MeasuredWorker, bootstrap: str, partitions: int) -> None:
+    """Until all that identifiers say to each other is heard: it goes on after the last event.
+
+    Answers are published before a checkpoint vouches for what they answer. So where checkpoints
+    cover all partitions, and these end there when they are asked afterwards, no more will come.
+    """
+
+    def heard(sample: Sample) -> bool:
+        reached = sample.covered()
+        ends = {n: reached.get((IDENTITY_LINKS, n), 0) for n in range(partitions)}
+        return all(ends_before(bootstrap, IDENTITY_LINKS, n, end + 1) for n, end in ends.items())
+
+    list(worker.until(heard, "the last word of identifiers"))
 
 
 def before_first(worker: MeasuredWorker) -> Sample:
