@@ -110,15 +110,15 @@ class MonitorFold:
     def take(self, said: Partial) -> None:
         """Take in a partial."""
         name = (said.tenant, said.queue)
-        queue = self.queues.get(name)
-        if queue is None:
-            queue = self.queues[name] = Queue(name, self.now)
-            queue.begin_windows(self._timezone(queue))
-        queue.take(said, self._rules)
+        self._queue(name).take(said, self._rules)
         self._changed[name] = None
 
     def watch(self, name: QueueName, kpi: str, watch: Watch) -> None:
-        """Take up a breach that is open: what is known before the first record."""
+        """Take up a breach that is open: what is known before the first record.
+
+        It is judged, and closed, as soon as the queue is current.
+        """
+        self._queue(name)
         self._watches.setdefault(name, {})[kpi] = watch
 
     def lives(self) -> Iterable[tuple[Live, dict[str, Watch]]]:
@@ -146,12 +146,15 @@ class MonitorFold:
         return gone
 
     def drain(self) -> Output:
-        """The rows that changed since the last call, and what is to be published before them."""
+        """The rows that changed since the last call, and what is to be published before them.
+
+        Before the log told any instant there is none of which a row could speak.
+        """
         version = self._version_base + self.next_offset
-        for name in self._changed:
-            row = self._live(self.queues[name]).row(version)
-            self._output.add(QueueLiveRow, row)
-        self._changed.clear()
+        if self.now:
+            for name in self._changed:
+                self._output.add(QueueLiveRow, self._live(self.queues[name]).row(version))
+            self._changed.clear()
         output, self._output = self._output, Output()
         return output
 
@@ -179,6 +182,13 @@ class MonitorFold:
             self.queues[of_queue.name] = state.restored_queue(of_queue, self.now, timezone)
             if of_queue.watches:
                 self._watches[of_queue.name] = of_queue.watches
+
+    def _queue(self, name: QueueName) -> Queue:
+        queue = self.queues.get(name)
+        if queue is None:
+            queue = self.queues[name] = Queue(name, self.now)
+            queue.begin_windows(self._timezone(queue))
+        return queue
 
     def _timezone(self, queue: Queue) -> str:
         return self._rules.queue(queue.name[1]).timezone

@@ -1,0 +1,122 @@
+"""Which partitions a worker calls current: what is judged by them is so now, not on a past day."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+from faust.types import TP
+
+from schemas.queues import AlertThresholds, QueueSettings
+from schemas.topics import EVENTS_CALL, EVENTS_CHAT, IDENTITY_LINKS, KPI_PANES
+from sinks.migrate import migrate
+from sinks.store import EMBEDDED, open_store
+from streams.monitor.fold import MonitorFold
+from streams.monitor.messages import Tick, rendered
+from streams.monitor.rules import MonitorRules
+from streams.transport import Chunk
+from streams.worker import NEARLY_MS, TOLD_LATE_MS, UNKNOWN_END
+from tests.streams.test_worker import CALL_0, CALL_1, START_MS, Bench, Record, chunk, record, run
+from tests.support.clickhouse import embedded_path, unused_database
+from tests.support.monitor import notices_of
+
+CHAT_0 = TP(EVENTS_CHAT, 0)
+LINKS_0 = TP(IDENTITY_LINKS, 0)
+LATER = START_MS + 3_600_000
+"""Now, long after the last record: only what was read to its end can be current."""
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    with open_store(EMBEDDED, path=embedded_path(), database=unused_database()) as store:
+        migrate(store)
+        yield Bench(store)
+        store.command(f"DROP DATABASE IF EXISTS {store.database} SYNC", use_database=False)
+
+
+def told(offsets: Sequence[int], late_ms: int, tp: TP = CALL_0) -> Chunk:
+    """Records of what happened at `START_MS`, and was told so much later."""
+    records = [Record(n, record(n).value, START_MS + late_ms) for n in offsets]
+    return Chunk(tp, records, offsets[0], 1)
+
+
+def test_what_was_read_to_its_end_is_current_however_long_it_is_silent(bench: Bench) -> None:
+    async def test() -> None:
+        worker = bench.worker()
+        assert worker.current({CALL_0: 0}, LATER) == {}
+        await worker.recover(frozenset({CALL_1, CALL_0, CHAT_0, LINKS_0}))
+        await worker.process(chunk(range(3)))
+        ends = {CALL_0: 3, CALL_1: 0, CHAT_0: 0, LINKS_0: 0}
+        assert worker.current(ends, LATER) == {EVENTS_CALL: (0, 1), EVENTS_CHAT: (0,)}
+        assert worker.current(ends | {CALL_0: 4, CHAT_0: 1}, LATER) == {EVENTS_CALL: (1,)}
+        assert worker.current({CALL_0: 3}, LATER) == {EVENTS_CALL: (0,)}  # other ends: not known
+        await worker.revoke()
+        assert worker.current(ends, LATER) == {}
+        await worker.stop()
+
+    run(test)
+
+
+def test_a_partition_whose_last_record_is_young_is_as_good_as_read(bench: Bench) -> None:
+    async def test() -> None:
+        worker = bench.worker()
+        await worker.recover(frozenset({CALL_0}))
+        await worker.process(chunk(range(3)))
+        for ends in ({CALL_0: 900}, {}, {CALL_0: UNKNOWN_END}):
+            assert worker.current(ends, START_MS + NEARLY_MS) == {EVENTS_CALL: (0,)}
+            assert worker.current(ends, START_MS + NEARLY_MS + 1) == {}
+        await worker.stop()
+
+    run(test)
+
+
+def test_what_is_told_long_after_it_happened_is_not_current(bench: Bench) -> None:
+    async def test() -> None:
+        worker = bench.worker()
+        await worker.recover(frozenset({CALL_0, CALL_1}))
+        await worker.process(told([0, 1], TOLD_LATE_MS))
+        await worker.process(told([0, 1], TOLD_LATE_MS + 1, CALL_1))
+        ends = {CALL_0: 2, CALL_1: 2}
+        assert worker.current(ends, LATER) == {EVENTS_CALL: (0,)}
+        # However young the record is.
+        assert worker.current(ends, START_MS + TOLD_LATE_MS + 1) == {EVENTS_CALL: (0,)}
+        assert await worker.stop()
+
+        again = bench.worker()
+        await again.recover(frozenset({CALL_0, CALL_1}))
+        assert again.current(ends, LATER) == {EVENTS_CALL: (0,)}
+        # What happens now makes it current again.
+        now = record(2).value.replace(b"09:00:00Z", b"09:30:00Z")
+        await again.process(Chunk(CALL_1, [Record(2, now, START_MS + 1_800_000)], 2, 1))
+        assert again.current(ends | {CALL_1: 3}, LATER) == {EVENTS_CALL: (0, 1)}
+        await again.stop()
+
+    run(test)
+
+
+@pytest.mark.parametrize(("late_ms", "changes"), [(1_000, ["opened"]), (TOLD_LATE_MS + 60_000, [])])
+def test_replaying_a_past_day_raises_no_breach(
+    bench: Bench, late_ms: int, changes: list[str]
+) -> None:
+    alerts = QueueSettings(alerts={"waiting": AlertThresholds(warning=2)})
+    monitor = MonitorFold(KPI_PANES, 0, "m", 1, MonitorRules(queue=lambda _: alerts))
+    log: list[Any] = []
+
+    def say(key: bytes, value: bytes, at: int) -> None:
+        log.append(Record(len(log), value, at, key))
+        monitor.apply(log[-1:])
+
+    async def test() -> None:
+        worker = bench.worker()
+        await worker.recover(frozenset({CALL_0}))
+        await worker.process(told(range(5), late_ms))
+        await worker.tell()
+        now = START_MS + late_ms
+        for key, value in bench.reader.told:
+            say(key, value, now)
+        say(b"", rendered(Tick(now, worker.current({CALL_0: 5}, now))), now)
+        ((seen, _),) = [known for known in monitor.lives() if known[0].queue == "support"]
+        assert seen.waiting == 5
+        assert [notice.change for notice in notices_of(monitor.drain().rows)] == changes
+        await worker.stop()
+
+    run(test)
