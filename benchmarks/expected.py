@@ -19,7 +19,7 @@ from gateway.record import Record
 from schemas.settings import Settings
 from schemas.topics import CHANNEL_OF
 from sinks.store import Store
-from streams.app import rules_of
+from streams.rules import rules_of
 
 ORACLE_EVENTS: Final = 200_000
 SHOWN: Final = 10

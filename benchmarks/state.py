@@ -17,9 +17,9 @@ from typing import Final
 import zstandard
 
 from schemas.settings import Settings
-from streams.app import rules_of
 from streams.fold.partition import PartitionFold
 from streams.fold.state import restore
+from streams.rules import rules_of
 
 BEGAN: Final = datetime(2026, 3, 2, 9, tzinfo=UTC)
 AT_ONCE: Final = 5_000

@@ -15,7 +15,6 @@ import platform
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
 from functools import partial
 from importlib import metadata
 from typing import Any, Final
@@ -24,12 +23,10 @@ from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from gateway.publish import PublishError
-from schemas.queues import QueueSettings
 from schemas.settings import Settings
 from schemas.topics import FOLDED_TOPICS, IDENTITY_LINKS, KPI_PANES
 from sinks.checkpoints import CheckpointStore
 from sinks.errors import StoreError, StoreMisconfigured
-from sinks.kpis.definitions.service_level import PRESETS
 from sinks.metrics import Metrics
 from sinks.queue_metrics import QueueCollector, Sample
 from sinks.store import Store
@@ -38,24 +35,20 @@ from streams.blocks import Pace
 from streams.broker_admin import BrokerUnavailableError, Security
 from streams.carry_over import CarryOver
 from streams.derived import DerivedTopics
-from streams.erasure import LEARN_SECONDS, erasure_key, stored_marks
+from streams.erasure import LEARN_SECONDS, stored_marks
 from streams.faust_app import faust_app
 from streams.fold.output import RowTuple
-from streams.fold.rules import FoldRules
 from streams.health import GRACE_SECONDS, Health
 from streams.identity.beginning import LinksBeginning
-from streams.identity.erased import Erased
-from streams.identity.guards import Limits
 from streams.identity.messages import Message
+from streams.kafka_broker import KafkaBroker
 from streams.lanes import BROKER, STORE
 from streams.monitor.beginning import MonitorBeginning
 from streams.monitor.messages import Tick
-from streams.monitor.rules import MonitorRules, ServiceLevel
 from streams.monitor.samples import values_of
-from streams.parts import identifiers_of
 from streams.progress import Progress
+from streams.rules import limits_of, monitor_rules_of, rules_of
 from streams.takeover import Takeover
-from streams.topic_admin import earliest_offsets, end_offsets, ends_before, topic_logs
 from streams.transport import ChunkSchema, Transport
 from streams.worker import Worker
 
@@ -75,82 +68,6 @@ LOGS_SECONDS: Final = 5.0
 """How often a worker that may have nothing to store asks whether topics were made anew."""
 STOP_SECONDS: Final = 15.0
 """How long Faust may take to leave the group and end its threads."""
-
-
-def rules_of(settings: Settings) -> FoldRules:
-    """The fold's rules in its own units, from the settings."""
-    processing = settings.processing
-    thresholds = {name: _counted_waits_ms(settings.queue(name)) for name in settings.named_queues}
-    return FoldRules(
-        lateness_ms=round(processing.lateness_seconds * 1000),
-        horizons_ms={
-            channel: round(seconds * 1000)
-            for channel, seconds in processing.horizon_seconds.model_dump().items()
-        },
-        max_skew_ms=round(processing.max_skew_seconds * 1000),
-        identifiers=identifiers_of(settings),
-        erased=Erased(erasure_key(settings)),
-        thresholds_ms=thresholds | {"": _counted_waits_ms(settings.queue(""))},
-    )
-
-
-def _counted_waits_ms(queue: QueueSettings) -> tuple[int, ...]:
-    return queue.within_ms
-
-
-def limits_of(settings: Settings) -> Limits:
-    """What one customer may have, from the settings."""
-    identity = settings.identity
-    return Limits(identity.most_identifiers, dict(identity.most_of_kind))
-
-
-def monitor_rules_of(settings: Settings, erased: Erased) -> MonitorRules:
-    """What stage 2 is told of queues, from the settings and the catalogue of presets."""
-    coefficients = [coefficient.name for coefficient in fields(ServiceLevel)][1:]
-    return MonitorRules(
-        queue=settings.queue,
-        service_levels={
-            preset.id: ServiceLevel(preset.id, *(getattr(preset, name) for name in coefficients))
-            for preset in PRESETS
-        },
-        erased=erased,
-    )
-
-
-def pace_of(settings: Settings) -> Pace:
-    """When to flush and checkpoint, from the settings."""
-    processing = settings.processing
-    return Pace(
-        flush_rows=processing.flush_rows,
-        flush_seconds=processing.flush_seconds,
-        checkpoint_seconds=processing.checkpoint_seconds,
-        checkpoint_events=processing.checkpoint_events,
-        buffer_bytes=processing.buffer_bytes,
-        revoke_seconds=settings.broker.session_seconds / 2,
-    )
-
-
-class KafkaBroker:
-    """The worker's questions to the broker, asked through kafka-python."""
-
-    def __init__(self, bootstrap: str, security: Security) -> None:
-        self._bootstrap = bootstrap
-        self._security = security
-
-    def logs(self, topics: frozenset[str]) -> Mapping[str, str]:
-        """Topic -> identity of its present log."""
-        return topic_logs(self._bootstrap, sorted(topics), security=self._security)
-
-    def bounds(self, topics: frozenset[str]) -> Mapping[TP, tuple[int, int]]:
-        """Source partition -> (oldest offset kept, offset of the next record, or less)."""
-        names = sorted(topics)
-        oldest = earliest_offsets(self._bootstrap, names, security=self._security)
-        ends = end_offsets(self._bootstrap, names, security=self._security)
-        return {TP(*at): (oldest[at], end) for at, end in ends.items()}
-
-    def ends_before(self, tp: TP, offset: int) -> bool:
-        """Whether the log ends before `offset`, for certain."""
-        return ends_before(self._bootstrap, tp.topic, tp.partition, offset, security=self._security)
 
 
 class Pipeline:
@@ -206,7 +123,7 @@ class Pipeline:
             ),
             writer=writer,
             abandon=self._abandon,
-            pace=pace_of(settings),
+            pace=Pace.of(settings),
             progress=self._progress,
             health=self._health,
             reader=self,

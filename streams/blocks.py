@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from faust.types import TP
 
 from schemas.rows import Row
+from schemas.settings import Settings
 from streams.takeover import Held
 
 ROW_BYTES: Final = 1_024
@@ -29,6 +30,19 @@ class Pace:
     checkpoint_events: int = 200_000
     buffer_bytes: int = 256 << 20
     revoke_seconds: float = 10.0
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """The pace that is configured."""
+        processing = settings.processing
+        return cls(
+            flush_rows=processing.flush_rows,
+            flush_seconds=processing.flush_seconds,
+            checkpoint_seconds=processing.checkpoint_seconds,
+            checkpoint_events=processing.checkpoint_events,
+            buffer_bytes=processing.buffer_bytes,
+            revoke_seconds=settings.broker.session_seconds / 2,
+        )
 
 
 @dataclass(slots=True)

@@ -52,7 +52,7 @@ def forget(
     that are read again do not bring them back. Topics keep what they have until their retention.
     Exits with 1 if anything was found after it.
     """
-    from streams.app import limits_of, rules_of
+    from streams.rules import limits_of, rules_of
 
     log_to_stderr(verbose=False)
     settings = settings_of(config, data, tenant)

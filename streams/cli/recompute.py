@@ -56,7 +56,7 @@ def recompute(
     the settings given, from the events themselves. Events that came too late to count are counted.
     Changes nothing: to have it so from now on, run `switchboard migrate` with these settings.
     """
-    from streams.app import rules_of
+    from streams.rules import rules_of
 
     log_to_stderr(verbose=False)
     settings = settings_of(config, data, tenant)

@@ -24,11 +24,11 @@ from typing import Any, Final, Literal, Self
 
 from schemas.settings import Settings, load_settings
 from schemas.topics import DERIVED_TOPICS, SOURCE_TOPICS
-from streams.app import rules_of
 from streams.broker_admin import PLAINTEXT, admin_client
 from streams.embedded import EmbeddedBroker
 from streams.fold.rules import FoldRules
 from streams.parts import create_all_topics
+from streams.rules import rules_of
 from tests.faults.compare import expected_tables, refusing_some
 from tests.faults.generate import LATENESS_MS, Log, Record, Shape, make_log
 from tests.faults.nursery import Order

@@ -12,8 +12,8 @@ from schemas.topics import EVENTS_CALL, EVENTS_CHAT, EVENTS_CUSTOMER, EVENTS_EMA
 from sinks import erasure as stored
 from sinks.store import Store
 from streams import erasure as erasure_of
-from streams.app import limits_of, rules_of
 from streams.erasure import Erasure
+from streams.rules import limits_of, rules_of
 from tests.integration.conftest import Run, Sent
 from tests.integration.test_identity import customers, event, shown
 from tests.support.clickhouse import embedded_path

@@ -10,7 +10,7 @@ from faust.types import TP
 from schemas.settings import load_settings
 from sinks.metrics import Metrics
 from sinks.store import EMBEDDED, Store, open_store
-from streams.app import Pipeline, pace_of, rules_of
+from streams.app import Pipeline
 from streams.broker_admin import BrokerUnavailableError
 from streams.topic_admin import TopicsMissingError
 from tests.support.clickhouse import embedded_path, unused_database
@@ -101,18 +101,3 @@ def test_what_runs_is_shown(tmp_path: Path, store: Store) -> None:
         assert all(sample.labels.values())
 
     run(test)
-
-
-def test_rules_and_pace_are_those_of_the_settings() -> None:
-    settings = load_settings(
-        None,
-        {
-            "broker": {"session_timeout_seconds": 12},
-            "processing": {"lateness_seconds": 7.5, "max_skew_seconds": 2, "flush_rows": 77},
-        },
-    )
-    rules, pace = rules_of(settings), pace_of(settings)
-    assert (rules.lateness_ms, rules.max_skew_ms) == (7_500, 2_000)
-    assert rules.horizons_ms["call"] == 7_200_000
-    assert rules.thresholds_of("any") == settings.queue("").within_ms
-    assert (pace.flush_rows, pace.revoke_seconds) == (77, 6)

@@ -14,10 +14,10 @@ from simulator.presets import small
 from simulator.run import Run
 from sinks.kpis.query import kpi_table
 from sinks.store import EMBEDDED, Store, open_store
-from streams.app import rules_of
 from streams.fold.partition import PartitionFold
 from streams.parts import migrate_all
 from streams.recompute import Change, compared, recompute
+from streams.rules import rules_of
 from tests.support.clickhouse import embedded_path, unused_database
 from tests.support.fold import LATER_MS, Record
 
