@@ -14,7 +14,8 @@ NAME: Final = "agents"
 _SUMMARY: Final = (
     "agent_answered", "agent_missed", "agent_answer_ratio", "agent_handled", "agent_transferred",
     "agent_average_talk_seconds", "agent_average_handle_seconds", "agent_occupancy_ratio",
-    "agent_utilisation_ratio", "agent_contacts_per_staffed_hour",
+    "agent_utilisation_ratio", "agent_contacts_per_staffed_hour", "agent_outbound_attempted",
+    "agent_outbound_connected",
 )  # fmt: skip
 _STATES: Final = (
     "agent_available_seconds", "agent_on_contact_seconds", "agent_wrapup_seconds",

@@ -26,8 +26,9 @@ _ANSWERS: Final = (
     "reply_p90_seconds",
 )  # fmt: skip
 _RESOLUTIONS: Final = (
-    "contacts_solved", "average_first_resolution_seconds", "first_resolution_p90_seconds",
-    "average_full_resolution_seconds", "full_resolution_p90_seconds",
+    "contacts_solved", "average_first_resolution_seconds", "first_resolution_p50_seconds",
+    "first_resolution_p90_seconds", "average_full_resolution_seconds",
+    "full_resolution_p50_seconds", "full_resolution_p90_seconds",
 )  # fmt: skip
 _SOLUTIONS: Final = (
     "contacts_reopened", "reopen_ratio", "average_first_resolution_business_seconds",

@@ -12,11 +12,12 @@ from dashboards.boards.queries import STORE, trend, whole
 NAME: Final = "customers"
 _FIRST: Final = (
     "first_contact_resolution_ratio", "first_contact_eligible", "first_contact_mature",
+    "first_contact_without_repeat",
     "first_contact_not_mature", "repeat_contacts", "repeat_contact_ratio",
 )  # fmt: skip
 _SURVEYS: Final = (
-    "csat_ratings", "csat_ratio", "csat_mean", "csat_response_ratio", "nps_customers",
-    "nps_promoters", "nps_detractors", "nps_ratio", "ces_ratings", "ces_mean",
+    "csat_ratings", "csat_satisfied", "csat_ratio", "csat_mean", "csat_response_ratio",
+    "nps_customers", "nps_promoters", "nps_detractors", "nps_ratio", "ces_ratings", "ces_mean",
 )  # fmt: skip
 _SURVEY_TRENDS: Final = ("csat_ratio", "csat_response_ratio", "nps_ratio", "ces_mean")
 _CHURN: Final = ("customers_active", "customers_churned", "customers_returned", "churn_ratio")

@@ -26,8 +26,23 @@ CHOSEN_PRESET: Final = (
     f"if(${{preset:sqlstring}} = '{OWN_PRESET}', is_queue_preset, preset = ${{preset:sqlstring}})"
 )
 _SUMMARY: Final = (
-    "offered", "answered", "abandoned", "abandonment_ratio", "average_speed_of_answer_seconds",
-    "wait_p50_seconds", "wait_p90_seconds", "average_handle_seconds", "transfer_ratio",
+    "offered", "answered", "abandoned", "open", "ended", "abandonment_ratio",
+    "average_speed_of_answer_seconds", "wait_p50_seconds", "wait_p90_seconds",
+    "average_handle_seconds", "transfer_ratio",
+)  # fmt: skip
+_EXITS: Final = (
+    "timed_out", "overflowed", "key_pressed", "callback_accepted", "emptied",
+    "transferred_waiting", "presumed_lost", "lost_ratio", "answered_in_target",
+    "abandoned_in_target", "abandoned_short", "abandonment_net_of_short_ratio",
+    "average_time_to_abandon_seconds", "longest_wait_seconds",
+)  # fmt: skip
+_TRANSFERS: Final = (
+    "transferred", "transferred_blind", "transferred_consult", "transferred_recall",
+    "transfer_blind_ratio", "transfer_consult_ratio", "transfer_recall_ratio",
+)  # fmt: skip
+_EFFORT: Final = (
+    "average_hold_per_held_seconds", "average_wrapup_per_wrapped_up_seconds",
+    "average_ring_seconds", "missed_rings", "missed_rings_per_offered",
 )  # fmt: skip
 _WAITS: Final = ("wait_p50_seconds", "wait_p90_seconds", "wait_p95_seconds")
 _HANDLING: Final = ("average_talk_seconds", "average_hold_seconds", "average_wrapup_seconds")
@@ -55,10 +70,10 @@ def intervals() -> Dashboard:
             variables.breach(),
         ],
         [
-            ("In the time shown", [_queues(), _levels()]),
+            ("In the time shown", [_queues(), _exits(), _levels()]),
             ("Volumes", [_volumes(), _by_queue("offered"), _by_queue("abandonment_ratio")]),
             ("Service", [_service_level(), _rolling_service_level(), *_speed()]),
-            ("Handling", [_handling(), _by_queue("average_handle_seconds")]),
+            ("Handling", [_handling(), _by_queue("average_handle_seconds"), *_details()]),
             ("Contacts", [_contacts()]),
         ],
         since="now-7d",
@@ -75,6 +90,16 @@ def _queues() -> Panel:
         whole("kpi_interval", _SUMMARY, split="queue,channel"),
         units_of(_SUMMARY),
         links={"queue": to(NAME, "This queue alone", here)},
+    )
+
+
+def _exits() -> Panel:
+    return listing(
+        "How contacts left the queue without an answer",
+        f"Each queue over the whole of the time shown. {explained('lost_ratio')}",
+        STORE,
+        whole("kpi_interval", _EXITS),
+        units_of(_EXITS),
     )
 
 
@@ -150,6 +175,24 @@ def _handling() -> Panel:
         STORE,
         [trend("kpi_interval", _HANDLING)],
     )
+
+
+def _details() -> list[Panel]:
+    shown = (
+        ("Transfers", "transferred", _TRANSFERS),
+        ("Holds, wrap-up and rings of those that had one", "missed_rings", _EFFORT),
+    )
+    return [
+        listing(
+            title,
+            f"Each queue over the whole of the time shown. {explained(kpi_id)}",
+            STORE,
+            whole("kpi_interval", columns),
+            units_of(columns),
+            span=12,
+        )
+        for title, kpi_id, columns in shown
+    ]
 
 
 def _contacts() -> Panel:

@@ -89,7 +89,7 @@ def _campaigns() -> list[Panel]:
         ),
         lines(
             "Messages of campaigns",
-            explained("campaign_delivered"),
+            f"What became of the messages that were sent. {explained('campaign_opened')}",
             COUNT,
             STORE,
             [trend("kpi_campaigns", _MESSAGES, split="campaign,medium")],

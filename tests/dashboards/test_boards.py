@@ -11,6 +11,8 @@ import yaml
 
 from dashboards.boards.variables import OWN_PRESET
 from dashboards.build import DIRECTORY, boards, differing, files, write
+from sinks.kpis.catalogue import KPIS
+from sinks.kpis.definitions.service_level import PRESETS
 from sinks.kpis.views import views
 from tests.dashboards.conftest import BREACH, Day
 from tests.support.exposition import exposition, full_sample, queues
@@ -90,6 +92,15 @@ def test_grafana_provisions_what_is_written() -> None:
     mounted = compose["services"]["grafana"]["volumes"]
     path = f"./{DIRECTORY.relative_to(ROOT)}:{provider['options']['path']}:ro"
     assert path in mounted
+
+
+def test_every_kpi_is_on_a_board() -> None:
+    """Service level by every preset is, in the long form; what is never known is not."""
+    asked = " ".join(target["rawSql"] for param in each("${store}") for target in param.values)
+    shown = set(re.findall(r"\w+", asked))
+    wanted = {kpi.column for kpi in KPIS.values() if not kpi.expression.startswith("CAST(NULL")}
+    by_preset = {f"service_level_ratio_{preset.id}" for preset in PRESETS}
+    assert wanted - by_preset - shown == set()
 
 
 def test_addresses_are_unique() -> None:
