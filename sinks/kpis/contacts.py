@@ -10,14 +10,8 @@ from sinks.kpis.catalogue import known
 from sinks.kpis.counts import COUNTS
 from sinks.kpis.customers_sql import FIRST_CONTACT_COUNTS, first_contact_rows
 from sinks.kpis.definition import Family, Grain, Kpi, Tally
-from sinks.kpis.query import (
-    EVER_FROM,
-    EVER_TO,
-    REPEAT_SECONDS,
-    KpiQueryError,
-    Queries,
-    instant_literal,
-)
+from sinks.kpis.intervals import EVER_FROM, EVER_TO, KpiQueryError, instant_literal
+from sinks.kpis.query import REPEAT_SECONDS, Queries
 from sinks.kpis.rows_sql import HOUR
 from sinks.kpis.views import counted_rows, visit_rows
 

@@ -2,38 +2,32 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final, Literal, Protocol
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from schemas.rows import AGENT_PANE_SECONDS
-from sinks.kpis.buckets import DAY_SECONDS, WHOLE_SECONDS
-from sinks.kpis.catalogue import explain, of_grain
+from sinks.kpis.buckets import DAY_SECONDS
+from sinks.kpis.catalogue import of_grain
 from sinks.kpis.definition import DIMENSIONS, PANE_DIMENSIONS, Family, Grain
-from sinks.kpis.views import PANE_SECONDS, call
-
-__all__ = [
-    "KpiQueryError",
-    "KpiResult",
-    "agent_table",
-    "explain",
-    "interval_of",
-    "kpi_table",
-    "merged",
-]
+from sinks.kpis.intervals import (
+    EVER_FROM,
+    KpiQueryError,
+    bounds_of,
+    known_timezone,
+    on_panes,
+    time_parameters,
+)
+from sinks.kpis.views import call
 
 Cohort = Literal["offered", "ended"]
 Source = Literal["panes", "interactions", "events"]
 """What was read; `events` where no contact of a queue is in it."""
 Value = int | float | None
 
-EVER_FROM: Final = datetime(1970, 1, 1, tzinfo=UTC)
-EVER_TO: Final = datetime(2200, 1, 1, tzinfo=UTC)
 REPEAT_SECONDS: Final = 86_400
 """The window of first contact resolution where none is asked for."""
 
-_UNITS: Final = {"s": 1, "m": 60, "h": 3600}
 _INSTANT: Final = "DateTime64(3, 'UTC')"
 _TIME: Final = (
     ("from_at", _INSTANT),
@@ -60,10 +54,6 @@ _BESIDE: Final[dict[Grain, tuple[tuple[str, str], ...]]] = {
 _OF_OFFERED: Final = (Grain.CALLERS, Grain.FIRST_CONTACT)
 """Of these, who came: known of contacts that were offered. A message may be answered where, or
 when, none was."""
-
-
-class KpiQueryError(ValueError):
-    """A question that the KPI views cannot answer; the message says what can be asked."""
 
 
 class Queries(Protocol):
@@ -116,25 +106,6 @@ class KpiResult:
         }
 
 
-def interval_of(text: str) -> int:
-    """Seconds of an interval as people write it: 10s … 30m, 1h, 1d, all (0).
-
-    Raises `KpiQueryError` when intervals of that length cannot be aligned.
-    """
-    if text == "all":
-        return WHOLE_SECONDS
-    if text == "1d":
-        return DAY_SECONDS
-    number, unit = text[:-1], text[-1:]
-    seconds = int(number) * _UNITS[unit] if number.isdecimal() and unit in _UNITS else 0
-    if seconds < PANE_SECONDS or seconds % PANE_SECONDS or 3600 % seconds:
-        raise KpiQueryError(
-            f"interval {text!r}: use a whole part of an hour in steps of 10 seconds"
-            " (10s, 30s, 1m, 5m, 15m, 30m, 1h), a day of the queue's timezone (1d), or all"
-        )
-    return seconds
-
-
 def kpi_table(
     store: Queries,
     tenant: str,
@@ -167,7 +138,7 @@ def kpi_table(
     what met a queue. `only` restricts dimensions of the split to one value each.
     Raises `KpiQueryError` for a bad question, `sinks.errors.StoreError` from the store.
     """
-    parameters = _time_parameters(from_, to, interval)
+    parameters = time_parameters(from_, to, interval)
     unknown = set(split) - set(DIMENSIONS)
     if unknown:
         raise KpiQueryError(
@@ -184,7 +155,7 @@ def kpi_table(
     exact = (
         target is not None
         or short is not None
-        or not _on_panes(from_, to)
+        or not on_panes(from_, to)
         or not set(split) <= set(PANE_DIMENSIONS)
     )
     view = call(
@@ -209,7 +180,7 @@ def kpi_table(
         found = _found(store, view, asked, split, families, only)
         for rows in found.values():
             first = next(iter(rows.values()))
-            start, end = _bounds(first, from_, to, interval)
+            start, end = bounds_of(first, from_, to, interval)
             values: dict[str, Value] = {}
             for grain in grains:
                 if set(split) <= set(grain.dimensions):
@@ -243,18 +214,23 @@ def agent_table(
 
     Raises `KpiQueryError` for a bad question, `sinks.errors.StoreError` from the store.
     """
-    parameters = _time_parameters(from_, to, interval)
+    parameters = time_parameters(from_, to, interval)
     if parameters["interval_seconds"] % AGENT_PANE_SECONDS:
         minutes = AGENT_PANE_SECONDS // 60
         raise KpiQueryError(f"interval {interval!r}: agents are counted by {minutes} minutes")
     rows = store.query(
         f"SELECT * FROM {call('agent_interval', _TIME)} WHERE tenant = {{tenant:String}}"
         " AND ({agent:String} = '' OR agent = {agent:String}) ORDER BY agent, interval_start",
-        {**parameters, "timezone": _checked(timezone), "tenant": tenant, "agent": agent or ""},
+        {
+            **parameters,
+            "timezone": known_timezone(timezone),
+            "tenant": tenant,
+            "agent": agent or "",
+        },
     )
     results = []
     for row in rows:
-        start, end = _bounds(row, from_, to, interval)
+        start, end = bounds_of(row, from_, to, interval)
         results.append(
             KpiResult(
                 tenant=tenant,
@@ -289,29 +265,6 @@ def merged(results: Sequence[KpiResult], others: Sequence[KpiResult]) -> list[Kp
 
 def _place_and_time(result: KpiResult) -> tuple[tuple[str, ...], datetime]:
     return tuple(result.dimensions.values()), result.interval_start or EVER_FROM
-
-
-def _time_parameters(from_: datetime | None, to: datetime | None, interval: str) -> dict[str, Any]:
-    for name, at in (("from", from_), ("to", to)):
-        if at is not None and at.tzinfo is None:
-            raise KpiQueryError(f"{name} {at.isoformat()}: say the timezone, as in …+00:00")
-    if from_ is not None and to is not None and from_ >= to:
-        raise KpiQueryError(f"from {from_.isoformat()} is not before to {to.isoformat()}")
-    return {
-        "from_at": instant_literal(from_ or EVER_FROM),
-        "to_at": instant_literal(to or EVER_TO),
-        "interval_seconds": interval_of(interval),
-    }
-
-
-def instant_literal(at: datetime) -> str:
-    """An instant as the views take it."""
-    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
-
-
-def _on_panes(*bounds: datetime | None) -> bool:
-    pane = timedelta(seconds=PANE_SECONDS)
-    return all(at is None or (at - EVER_FROM) % pane == timedelta(0) for at in bounds)
 
 
 _Key = tuple[Any, ...]
@@ -380,14 +333,6 @@ def values_of(row: dict[str, Any], grain: Grain | Family) -> dict[str, Value]:
     return values
 
 
-def _bounds(
-    row: dict[str, Any], from_: datetime | None, to: datetime | None, interval: str
-) -> tuple[datetime | None, datetime | None]:
-    if interval == "all":
-        return from_, to
-    return row["interval_start"], row["interval_end"]
-
-
 def _timezones(store: Queries, tenant: str) -> Callable[[str], str]:
     rows = store.query(
         "SELECT queue, timezone FROM queue_settings FINAL WHERE tenant = {tenant:String}",
@@ -406,9 +351,9 @@ def _zones(
 ) -> dict[str, list[str]]:
     """Timezone -> its queues, to ask each timezone once; an empty list means all queues."""
     if "queue" not in split:
-        return {_checked(timezone_of("")): []}
+        return {known_timezone(timezone_of("")): []}
     if queue is not None:
-        return {_checked(timezone_of(queue)): [queue]}
+        return {known_timezone(timezone_of(queue)): [queue]}
     rows = store.query(
         "SELECT DISTINCT queue FROM (SELECT queue FROM kpi_panes WHERE tenant = {tenant:String}"
         " UNION ALL SELECT arrayJoin(if(empty(visits_queue), [''], visits_queue))"
@@ -417,16 +362,8 @@ def _zones(
     )
     zones: dict[str, list[str]] = {}
     for row in rows:
-        zones.setdefault(_checked(timezone_of(row["queue"])), []).append(row["queue"])
+        zones.setdefault(known_timezone(timezone_of(row["queue"])), []).append(row["queue"])
     return zones
-
-
-def _checked(zone: str) -> str:
-    try:
-        ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise KpiQueryError(f"timezone {zone!r} is not known: use a name like UTC") from error
-    return zone
 
 
 def _iso(at: datetime | None) -> str | None:

@@ -5,16 +5,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 from sinks.kpis.definition import DIMENSIONS, PANE_DIMENSIONS, Family, Grain
-from sinks.kpis.query import (
-    EVER_FROM,
-    Cohort,
-    KpiQueryError,
-    KpiResult,
-    Queries,
-    instant_literal,
-    interval_of,
-    values_of,
-)
+from sinks.kpis.intervals import EVER_FROM, KpiQueryError, instant_literal, interval_of
+from sinks.kpis.query import Cohort, KpiResult, Queries, values_of
 from sinks.kpis.views import call
 
 LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)

@@ -8,7 +8,7 @@ from schemas.settings import SettingsError
 from sinks.checkpoints import CheckpointsUnreadable, EpochContested
 from sinks.errors import StoreError
 from sinks.kpis.catalogue import UnknownKpi
-from sinks.kpis.query import KpiQueryError
+from sinks.kpis.intervals import KpiQueryError
 from sinks.migrate import MigrationError
 from streams.api.server import ApiNotServed
 from streams.broker_admin import TopicAdminError

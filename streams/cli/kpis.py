@@ -11,7 +11,8 @@ from sinks.kpis.buckets import DAY_SECONDS
 from sinks.kpis.catalogue import FAMILIES
 from sinks.kpis.contacts import contacts_behind
 from sinks.kpis.definition import DIMENSIONS
-from sinks.kpis.query import KpiResult, agent_table, interval_of, kpi_table, merged
+from sinks.kpis.intervals import interval_of
+from sinks.kpis.query import KpiResult, agent_table, kpi_table, merged
 from sinks.kpis.rolling import rolling_table
 from sinks.store import Store
 from streams.cli.kpi_contacts import print_contacts

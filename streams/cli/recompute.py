@@ -11,7 +11,7 @@ from rich.text import Text
 
 from schemas.settings import Settings
 from sinks.kpis.catalogue import KPIS
-from sinks.kpis.query import interval_of
+from sinks.kpis.intervals import interval_of
 from sinks.store import Store
 from streams.cli.kpis import TOTAL, IntervalOption, SplitOption
 from streams.cli.options import (

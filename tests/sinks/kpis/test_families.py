@@ -11,7 +11,8 @@ from schemas.identity_rows import IdentityMapRow
 from schemas.rows import InteractionRow
 from sinks.kpis.catalogue import FAMILIES, KPIS
 from sinks.kpis.contacts import contacts_behind
-from sinks.kpis.query import KpiQueryError, kpi_table
+from sinks.kpis.intervals import KpiQueryError
+from sinks.kpis.query import kpi_table
 from sinks.kpis.rolling import rolling_table
 from sinks.store import Store
 from tests.sinks.kpis.conftest import Load

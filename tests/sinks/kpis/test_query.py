@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from schemas.rows import AgentPaneRow, InteractionRow, KpiPaneRow
 from sinks.kpis.catalogue import of_grain
 from sinks.kpis.definition import Grain
-from sinks.kpis.query import KpiQueryError, KpiResult, agent_table, interval_of, kpi_table
+from sinks.kpis.intervals import KpiQueryError
+from sinks.kpis.query import KpiResult, agent_table, kpi_table
 from sinks.store import Store
 from tests.support.kpi_rows import (
     FLOWED_OUT,
@@ -359,12 +360,6 @@ def test_a_bad_question_is_refused_with_what_can_be_asked(
 ) -> None:
     with pytest.raises(KpiQueryError, match=words):
         kpi_table(kpi_store, "nobody", **asked)
-
-
-def test_intervals_as_people_write_them() -> None:
-    assert [interval_of(t) for t in ("10s", "1m", "30m", "60m", "1h", "1d", "all")] == [
-        10, 60, 1800, 3600, 3600, 86_400, 0,
-    ]  # fmt: skip
 
 
 def test_a_pane_that_only_corrects_an_earlier_one_moves_contacts_across_thresholds(
