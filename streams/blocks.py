@@ -1,6 +1,6 @@
-"""What a worker hands to its sink at once, and when. Pure."""
+"""What a worker hands to its sink at once, and when. Pure, but for the time that it takes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
@@ -8,6 +8,7 @@ from faust.types import TP
 
 from schemas.rows import Row
 from schemas.settings import Settings
+from streams.progress import Progress
 from streams.takeover import Held
 
 ROW_BYTES: Final = 1_024
@@ -57,6 +58,29 @@ class Block:
     states: list[tuple[TP, Held, int, bytes]] = field(default_factory=list)
     positions: dict[TP, int] = field(default_factory=dict)
     logs: dict[str, str] = field(default_factory=dict)
+
+
+def filled(held: Mapping[TP, Held], progress: Progress, *, checkpoint: bool) -> Block:
+    """The block of everything that changed; with the states that belong behind it."""
+    block = Block()
+    for tp, each in held.items():
+        block.logs[tp.topic] = each.fold.log
+        with progress.cpu_of("rows"):
+            output = each.fold.drain()
+        progress.counted(tp, output.counts)
+        for table, rows in output.rows.items():
+            if table in block.rows:
+                block.rows[table].extend(rows)
+            else:
+                block.rows[table] = rows
+    if checkpoint:
+        for tp, each in held.items():
+            offset = each.fold.next_offset
+            block.positions[tp] = offset
+            if offset != each.checkpointed:
+                with progress.cpu_of("checkpoint"):
+                    block.states.append((tp, each, offset, each.fold.snapshot()))
+    return block
 
 
 def parts_of(records: Sequence[Any], limit: int) -> Iterator[tuple[Sequence[Any], int]]:

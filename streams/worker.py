@@ -29,12 +29,13 @@ from faust.types import TP
 
 from schemas.rows import CheckpointRow, EventRow
 from sinks.writer import WriteAbandoned, Writer
-from streams.blocks import ROW_BYTES, Block, Pace, parts_of
+from streams.blocks import ROW_BYTES, Block, Pace, filled, parts_of
 from streams.fold.partition import PartitionFold
 from streams.health import Health
 from streams.identity.fold import LinksFold
 from streams.lanes import BROKER, STORE, Lanes
 from streams.monitor.fold import MonitorFold
+from streams.present import current
 from streams.progress import Progress
 from streams.reading import Reader
 from streams.takeover import Held, Takeover, named
@@ -45,13 +46,6 @@ logger = logging.getLogger(__name__)
 
 SOON_SECONDS: Final = 0.25
 """How soon a block is stored after somebody's customer changed: they may be on the phone."""
-UNKNOWN_END: Final = 1 << 62
-NEARLY_MS: Final = 5_000
-"""A partition whose last record applied is no older than this is read to its end for all purposes:
-there are always some on their way."""
-TOLD_LATE_MS: Final = 120_000
-"""Events that are published so long after they happened are of the past: nothing is judged by them.
-"""
 REST: Final = 4.0
 """Blocks that are not full follow each other after so many times what storing the last one took: a
 fifth of the time goes into storing at most, while nothing waits for it."""
@@ -106,6 +100,10 @@ class Worker:
         return self._active
 
     @property
+    def _processed(self) -> dict[TP, Held]:
+        return {tp: self._held[tp] for tp in self._active or () if tp in self._held}
+
+    @property
     def storing_seconds(self) -> float:
         """For how long the block in flight has been under way; 0 if there is none."""
         since = self._storing_since
@@ -113,13 +111,11 @@ class Worker:
 
     def positions(self) -> dict[TP, int]:
         """The next offset of each partition that a stored checkpoint covers."""
-        return {tp: self._held[tp].checkpointed for tp in self._active or () if tp in self._held}
+        return {tp: held.checkpointed for tp, held in self._processed.items()}
 
     def applied(self) -> dict[TP, int]:
         """The next offset of each partition."""
-        return {
-            tp: self._held[tp].fold.next_offset for tp in self._active or () if tp in self._held
-        }
+        return {tp: held.fold.next_offset for tp, held in self._processed.items()}
 
     def has_applied(self, ends: Mapping[TP, int]) -> bool:
         """Whether everything before `ends` was applied."""
@@ -133,28 +129,12 @@ class Worker:
 
     def monitors(self) -> list[MonitorFold]:
         """The folds of `kpi.panes` that are here."""
-        folds = [self._held[tp].fold for tp in self._active or () if tp in self._held]
+        folds = [held.fold for held in self._processed.values()]
         return [fold for fold in folds if isinstance(fold, MonitorFold)]
 
     def current(self, ends: Mapping[TP, int], now_ms: int) -> dict[str, tuple[int, ...]]:
-        """Topic -> partitions that were read to their `ends`, or nearly, and whose last events were
-        told when they happened: what these folds know of queues is so now.
-        """
-        found: dict[str, list[int]] = {}
-        for tp in self._active or ():
-            held = self._held.get(tp)
-            if held is None or not isinstance(held.fold, PartitionFold):
-                continue
-            state = held.fold.state
-            if (
-                held.fold.next_offset < ends.get(tp, UNKNOWN_END)
-                and now_ms - state.produced_at > NEARLY_MS
-            ):
-                continue
-            if state.event_time >= 0 and state.produced_at - state.event_time > TOLD_LATE_MS:
-                continue
-            found.setdefault(tp.topic, []).append(tp.partition)
-        return {topic: tuple(sorted(numbers)) for topic, numbers in found.items()}
+        """Topic -> partitions that are read up to the present, as `streams.present` says."""
+        return current(self._processed, ends, now_ms)
 
     async def recover(self, partitions: frozenset[TP]) -> dict[TP, int]:
         """Make ready to process `partitions` and no others; where each is to be read on.
@@ -326,7 +306,7 @@ class Worker:
 
         Raises `TopicAdminError` where the broker does not say.
         """
-        logs = {tp.topic: self._held[tp].fold.log for tp in self._active or () if tp in self._held}
+        logs = {tp.topic: held.fold.log for tp, held in self._processed.items()}
         if await self.lanes.once(BROKER, lambda: self._takeover.logs_changed(logs)):
             await self._recover_all()
 
@@ -394,25 +374,9 @@ class Worker:
 
     def _filled(self, *, checkpoint: bool) -> Block:
         """The block of everything that changed; with the states that belong behind it."""
-        block = Block()
-        for tp, held in self._held.items():
-            block.logs[tp.topic] = held.fold.log
-            with self._progress.cpu_of("rows"):
-                output = held.fold.drain()
-            self._progress.counted(tp, output.counts)
-            for table, rows in output.rows.items():
-                if table in block.rows:
-                    block.rows[table].extend(rows)
-                else:
-                    block.rows[table] = rows
+        block = filled(self._held, self._progress, checkpoint=checkpoint)
         self._buffered_bytes = 0
         if checkpoint:
-            for tp, held in self._held.items():
-                offset = held.fold.next_offset
-                block.positions[tp] = offset
-                if offset != held.checkpointed:
-                    with self._progress.cpu_of("checkpoint"):
-                        block.states.append((tp, held, offset, held.fold.snapshot()))
             self._events_since_checkpoint = 0
             self._checkpoint_due_at = time.monotonic() + self._pace.checkpoint_seconds
         return block

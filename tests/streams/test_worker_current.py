@@ -13,8 +13,8 @@ from sinks.store import EMBEDDED, open_store
 from streams.monitor.fold import MonitorFold
 from streams.monitor.messages import Tick, rendered
 from streams.monitor.rules import MonitorRules
+from streams.present import NEARLY_MS, TOLD_LATE_MS, UNKNOWN_END
 from streams.transport import Chunk
-from streams.worker import NEARLY_MS, TOLD_LATE_MS, UNKNOWN_END
 from tests.streams.test_worker import CALL_0, CALL_1, START_MS, Bench, Record, chunk, record, run
 from tests.support.clickhouse import embedded_path, unused_database
 from tests.support.monitor import notices_of
