@@ -16,7 +16,8 @@ from typing import Any, Final
 import msgspec
 
 from streams.fold.agents import AgentTimeline, state_in
-from streams.fold.interaction import Interaction, interaction_of
+from streams.fold.interaction import interaction_of
+from streams.fold.known import Interaction
 from streams.fold.output import Place, RowTuple
 from streams.fold.panes import QUEUE_COUNTS, Contribution, Pane, PaneKey
 from streams.fold.rules import DAY_MS, FoldRules

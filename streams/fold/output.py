@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from schemas.decode import Event
 from schemas.rows import Row
 from streams.fold.customers import customer_key, strongest
-from streams.fold.interaction import Interaction
+from streams.fold.known import Interaction
 from streams.fold.state import InteractionState
 
 RowTuple = tuple[Any, ...]

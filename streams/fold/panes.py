@@ -29,7 +29,7 @@ from streams.fold.facts import (
     OFFERED,
     OTHER,
 )
-from streams.fold.interaction import Interaction
+from streams.fold.known import Interaction
 from streams.fold.legs import Leg
 from streams.fold.rules import FoldRules
 

@@ -35,7 +35,8 @@ from streams.fold.agents import AgentTimeline
 from streams.fold.erasing import erased_subjects
 from streams.fold.expiry import Expiry, minute_of
 from streams.fold.facts import FACT_PARTS, fact_of, key_of
-from streams.fold.interaction import Interaction, interaction_of, told_more
+from streams.fold.interaction import interaction_of, told_more
+from streams.fold.known import Interaction
 from streams.fold.ledger import PaneLedger
 from streams.fold.let_go import clock_of, furthest, still_ahead
 from streams.fold.links import LINKING, event_links, interaction_links

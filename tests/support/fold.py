@@ -24,7 +24,8 @@ from schemas.rows import (
     Row,
 )
 from streams.fold.facts import Fact, fact_of, key_of
-from streams.fold.interaction import Interaction, interaction_of
+from streams.fold.interaction import interaction_of
+from streams.fold.known import Interaction
 from streams.fold.output import Rows
 from streams.fold.partition import PartitionFold
 from streams.fold.rules import FoldRules

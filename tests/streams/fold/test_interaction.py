@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from streams.fold.interaction import Interaction
+from streams.fold.known import Interaction
 from tests.support.fold import Happening, happening, told
 
 T = happening
