@@ -46,8 +46,8 @@ MUTATIONS: Final = (
     Mutation(
         "the log is not in the key of panes",
         "schemas/rows.py",
-        '        "pane_at",\n        "log",\n        "source_partition",',
-        '        "pane_at",\n        "source_partition",',
+        '        "cohort",\n        "pane_at",\n        "log",\n',
+        '        "cohort",\n        "pane_at",\n',
         ("tests/streams/fold/test_merge.py",),
     ),
     Mutation(
