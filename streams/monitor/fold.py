@@ -24,6 +24,7 @@ from streams.fold.output import Output, Place, Record, dead_letter_row
 from streams.fold.partition import OffsetGap
 from streams.monitor import state
 from streams.monitor.breaches import Breach, Change, Watch, judge
+from streams.monitor.foresight import Foresight
 from streams.monitor.live import Live, live
 from streams.monitor.messages import Partial, Tick, Unreadable, read
 from streams.monitor.queue import Queue, Source
@@ -68,6 +69,7 @@ class MonitorFold:
         self._place = Place(topic, partition, log)
         self._version_base = epoch << VERSION_OFFSET_BITS
         self._watches: dict[QueueName, dict[str, Watch]] = {}
+        self._foresight: dict[QueueName, Foresight] = {}
         self._current: dict[Source, int] = {}
         self._changed: dict[QueueName, None] = {}
         self._output = Output()
@@ -167,7 +169,9 @@ class MonitorFold:
                 self.ticked_at,
                 list(self._current.items()),
                 [
-                    state.saved_queue(queue, self._watches.get(name, {}))
+                    state.saved_queue(
+                        queue, self._watches.get(name, {}), self._foresight.get(name, Foresight())
+                    )
                     for name, queue in self.queues.items()
                 ],
             )
@@ -182,6 +186,7 @@ class MonitorFold:
             self.queues[of_queue.name] = state.restored_queue(of_queue, self.now, timezone)
             if of_queue.watches:
                 self._watches[of_queue.name] = of_queue.watches
+            self._foresight[of_queue.name] = of_queue.foresight
 
     def _queue(self, name: QueueName) -> Queue:
         queue = self.queues.get(name)
@@ -195,7 +200,15 @@ class MonitorFold:
 
     def _live(self, queue: Queue) -> Live:
         queue.advance(self.now, self._timezone(queue))
-        return live(queue, self._rules, current=self._is_current(queue))
+        foreseen = self._foresight.get(queue.name, Foresight())
+        return live(
+            queue,
+            self._rules,
+            current=self._is_current(queue),
+            forecast=foreseen.probability,
+            agents_needed=foreseen.agents_needed,
+            brier=foreseen.brier(self.now),
+        )
 
     def _is_current(self, queue: Queue) -> bool:
         return bool(queue.sources) and all(
@@ -214,6 +227,9 @@ class MonitorFold:
             self._changed[name] = None
             if name[1] == EVERY_QUEUE:
                 continue
+            queue.advance(self.now, self._timezone(queue))
+            foresight = self._foresight.setdefault(name, Foresight())
+            foresight.tick(queue, self._rules, current=self._is_current(queue))
             seen = self._live(queue)
             watches = self._watches.setdefault(name, {})
             for change, breach in judge(watches, seen, judging=seen.current):

@@ -185,7 +185,7 @@ class Queue:
         tidy = now // 60_000 != self.now // 60_000
         self.now = max(self.now, now)
         for window in self.windows:
-            window.advance(begins_at(window.name, self.now, timezone), self._between)
+            window.advance(begins_at(window.name, self.now, timezone), self.between)
         if tidy:
             self._tidy()
 
@@ -279,7 +279,8 @@ class Queue:
             if sign > 0 and self.totals[at] > self.shown[at]:
                 self.shown[at] = self.totals[at]
 
-    def _between(self, begin: int, end: int) -> Iterable[tuple[Vector, Bins]]:
+    def between(self, begin: int, end: int) -> Iterable[tuple[Vector, Bins]]:
+        """What lies in the panes from one instant (seconds) up to another."""
         panes: Iterable[int] = range(begin, end, QUEUE_PANE_SECONDS)
         if (end - begin) // QUEUE_PANE_SECONDS > len(self.parts):
             panes = [pane_at for pane_at in self.parts if begin <= pane_at < end]

@@ -10,9 +10,10 @@ import msgspec
 
 from streams.fold.state import StateUnreadable
 from streams.monitor.breaches import Watch
+from streams.monitor.foresight import Foresight
 from streams.monitor.queue import Agents, Part, Queue
 
-STATE_VERSION: Final = 1
+STATE_VERSION: Final = 2
 
 
 class Saved(msgspec.Struct, array_like=True):
@@ -37,15 +38,18 @@ class SavedQueue(msgspec.Struct, array_like=True):
     shown: list[int]
     forgotten: list[tuple[tuple[str, int], int]]
     watches: dict[str, Watch]
+    foresight: Foresight = msgspec.field(default_factory=Foresight)
 
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _decoder: Final = msgspec.msgpack.Decoder(Saved)
-_UPGRADES: Final[dict[int, Callable[[bytes], bytes]]] = {}
+_UPGRADES: Final[dict[int, Callable[[bytes], bytes]]] = {
+    1: lambda saved: saved,  # its queues end before `foresight`, and so have none
+}
 """Saved form of version n -> saved form of version n + 1."""
 
 
-def saved_queue(queue: Queue, watches: dict[str, Watch]) -> SavedQueue:
+def saved_queue(queue: Queue, watches: dict[str, Watch], foresight: Foresight) -> SavedQueue:
     """What is kept of a queue."""
     return SavedQueue(
         queue.name,
@@ -61,6 +65,7 @@ def saved_queue(queue: Queue, watches: dict[str, Watch]) -> SavedQueue:
         queue.shown,
         list(queue.forgotten.items()),
         watches,
+        foresight,
     )
 
 

@@ -1,9 +1,10 @@
 from typing import Any
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.live import QueueLiveRow
+from schemas.live import HORIZONS, QueueLiveRow
 from schemas.queues import AlertThresholds, QueueSettings
 from schemas.rows import DeadLetterRow
 from streams.fold.merge import Left, merged
@@ -12,6 +13,7 @@ from streams.fold.rules import DAY_MS, DEFAULT_HORIZONS_MS, FoldRules
 from streams.fold.state import restore
 from streams.monitor.fold import MonitorFold
 from streams.monitor.live import Live
+from streams.monitor.samples import values_of
 from tests.support.fold import MONDAY_MS, Happening, Record
 from tests.support.monitor import Stages, notices_of
 
@@ -277,3 +279,88 @@ def test_what_is_no_message_becomes_a_dead_letter() -> None:
     fold.apply([Record(0, MONDAY_MS, b"k", b'{"type":"partial"}'), Record(1, MONDAY_MS, b"", None)])
     assert len(fold.drain().rows[DeadLetterRow]) == 2
     assert fold.next_offset == 2
+
+
+def staffed(stages: Stages, minutes: int) -> int:
+    """Two agents of a queue, and a call every minute of which each third is answered late."""
+    member = {"state": "available", "queue": "help"}
+    for agent in ("ada", "bob"):
+        h = Happening(0, "agent.state_changed", agent, member, topic="events.agent")
+        stages.happens(h.topic, agent.encode(), h.value(), MONDAY_MS)
+    found: list[Call] = [
+        (minute * 60_000, 40_000 if minute % 3 == 0 else 5_000, "answered", 90_000)
+        for minute in range(minutes)
+    ]
+    at = MONDAY_MS
+    events = log_of(found)
+    for minute in range(minutes):
+        while events and events[0].at < (minute + 1) * 60_000:
+            h = events.pop(0)
+            stages.happens(h.topic, h.subject.encode(), h.value(), MONDAY_MS + h.at)
+        at = MONDAY_MS + (minute + 1) * 60_000
+        stages.tell(at)
+        stages.tick(at)
+    return at
+
+
+def test_a_forecast_is_scored_when_it_is_due() -> None:
+    stages = Stages()
+    at = staffed(stages, 20)
+    seen = stages.live("help")
+    assert seen.agents_needed is not None
+    assert set(seen.forecast) == set(HORIZONS)
+    assert all(p is not None and 0 <= p <= 1 for p in seen.forecast.values())
+    assert set(seen.brier) == {"5m", "15m"}, "none of half an hour can be due"
+    values = values_of(seen, {})
+    assert values["queue_forecast_agents_needed", ()] == seen.agents_needed
+    assert values["queue_forecast_breach_probability", ("5m",)] == seen.forecast["5m"]
+    foresight = stages.monitor._foresight["default", "help"]
+    assert all(at < (made.begin + HORIZONS[made.horizon]) * 1000 + 35_000 for made in foresight.due)
+
+
+def test_a_forecast_is_scored_by_what_came_to_pass() -> None:
+    stages = Stages()
+    at = staffed(stages, 6)
+    made = [one for one in stages.monitor._foresight["default", "help"].due if one.horizon == "5m"]
+    assert len(made) == 1
+    assert not stages.live("help").brier
+    stages.tick(at + 240_000)
+    # Of the four calls of those five minutes one was late: a breach of 80 %.
+    assert stages.live("help").brier == {"5m": (1 - made[0].probability) ** 2}
+
+
+def test_nothing_is_forecast_without_agents_or_while_it_is_not_current() -> None:
+    stages = Stages()
+    play(stages, log_of([(0, 5_000, "answered", 60_000)]), until=70_000)
+    assert stages.live("help").forecast == {}
+    stages = Stages()
+    at = staffed(stages, 5)
+    assert stages.live("help").forecast
+    stages.tick(at + 20_000, current={})
+    assert stages.live("help").forecast == {}
+    assert stages.live("help").agents_needed is None
+
+
+def test_a_restored_monitor_forecasts_and_scores_alike() -> None:
+    stages = Stages()
+    staffed(stages, 30)
+    half = len(stages.log) // 2
+    monitor = stages.begun()
+    monitor.apply(stages.log[:half])
+    monitor.drain()
+    again = stages.begun(monitor.snapshot())
+    again.apply(stages.log[half:])
+    again.drain()
+    stages.monitor.drain()
+    assert again.snapshot() == stages.monitor.snapshot()
+    assert next(iter(again.lives())) == next(iter(stages.monitor.lives()))
+
+
+def test_a_state_from_before_forecasts_is_read() -> None:
+    stages = Stages()
+    staffed(stages, 3)
+    *head, queues = msgspec.msgpack.decode(stages.monitor.snapshot())
+    old = msgspec.msgpack.encode([*head, [queue[:-1] for queue in queues]])
+    monitor = MonitorFold("kpi.panes", 0, "monitor-log", 1, stages.rules, (old, 1))
+    assert monitor.queues.keys() == stages.monitor.queues.keys()
+    assert all(not live.forecast for live, _ in monitor.lives())
