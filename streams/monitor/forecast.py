@@ -17,6 +17,8 @@ from typing import Final
 
 STEPS: Final = ((30.0, 10), (60.0, 10), (112.5, 8))
 """Length and number of the steps in which time is followed: up to 5, 15 and 30 minutes."""
+FULLEST: Final = 0.999
+"""The occupancy beyond which a queue that nobody leaves takes hours to settle: as good as never."""
 MOST_AGENTS: Final = 2_000
 """More than these are not looked for."""
 EXACTLY_BELOW: Final = 12.0
@@ -70,9 +72,8 @@ def answered_in_time(load: Load, agents: int, most: int) -> list[float]:
         too_late += math.exp(log_term)
         stays = serving / (serving + (ahead + 1) * leaving) if load.leavers_count else 1.0
         found.append(stays * max(0.0, 1.0 - too_late))
-        if span <= 0:
-            continue
-        log_term += math.log(span * (serving + (ahead + 1) * leaving) / (ahead + 1))
+        times = span * (serving + (ahead + 1) * leaving) / (ahead + 1)
+        log_term += math.log(times) if times > 0 else -math.inf
     return found
 
 
@@ -81,7 +82,7 @@ def stationary(load: Load, agents: int) -> list[float] | None:
 
     Terms are reckoned as logarithms and divided by the greatest, so that none overflows.
     """
-    if not load.leaving and load.arrivals * load.handle >= agents:
+    if not load.leaving and load.arrivals * load.handle > agents * FULLEST:
         return None
     if load.arrivals <= 0:
         return [1.0]

@@ -43,14 +43,17 @@ def test_erlang_c_is_that_of_the_tables(offered: float, agents: int, waits: floa
     assert 1 - settled_service_level(load, agents) == pytest.approx(waits, abs=5e-5)
 
 
-@given(st.floats(0.1, 25), st.integers(1, 30), st.floats(0, 300))
-def test_without_leaving_it_is_erlang_c(offered: float, agents: int, target: float) -> None:
+@given(st.floats(0.01, 0.99), st.integers(1, 30), st.floats(0, 300))
+def test_without_leaving_it_is_erlang_c(occupancy: float, agents: int, target: float) -> None:
+    offered = agents * occupancy
     load = Load(offered / 200, 200, None, target)
-    if offered >= agents:
-        assert settled_service_level(load, agents) == 0
-        return
     late = erlang_c(offered, agents) * math.exp(-(agents - offered) * target / 200)
     assert settled_service_level(load, agents) == pytest.approx(1 - late, abs=1e-6)
+
+
+@pytest.mark.parametrize("offered", [4.999999999, 5, 6])
+def test_without_leaving_a_full_queue_never_settles(offered: float) -> None:
+    assert settled_service_level(Load(offered / 200, 200, None, 20), 5) == 0
 
 
 @given(st.floats(0.1, 30), agents.filter(bool), st.floats(20, 600))
