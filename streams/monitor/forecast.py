@@ -161,22 +161,22 @@ def breach_probability(contacts: float, share: Share, target_ratio: float) -> fl
 def agents_needed(load: Load, present: int, target_ratio: float) -> int | None:
     """The fewest agents with whom the share met over the last horizon comes to the target.
 
-    None where more than `MOST_AGENTS` would not do. It looks about the number that a settled queue
-    needs, because that is cheaply found.
+    None where more than `MOST_AGENTS` would be. More agents never harm, so halving finds it.
     """
 
     def suffices(agents: int) -> bool:
         *_, last = course(load, agents, present)
         return last.mean >= target_ratio
 
-    agents = max(1, math.ceil(load.arrivals * load.handle))
-    while agents < MOST_AGENTS and settled_service_level(load, agents) < target_ratio:
-        agents += 1
-    while agents <= MOST_AGENTS and not suffices(agents):
-        agents += 1
-    while agents > 1 and suffices(agents - 1):
-        agents -= 1
-    return agents if agents <= MOST_AGENTS else None
+    too_few, enough = 0, max(1, math.ceil(load.arrivals * load.handle))
+    while enough <= MOST_AGENTS and not suffices(enough):
+        too_few, enough = enough, enough * 2
+    if enough > MOST_AGENTS:
+        return None
+    while enough - too_few > 1:
+        middle = (too_few + enough) // 2
+        too_few, enough = (too_few, middle) if suffices(middle) else (middle, enough)
+    return enough
 
 
 def arrivals_between(load: Load, counted: float) -> Iterator[tuple[Load, float]]:

@@ -43,6 +43,8 @@ LATE_MS: Final = 15_000
 """How long after the last contact is decided a forecast is scored: what is told late is in then."""
 LONGEST_TARGET_MS: Final = 1_800_000
 """Targets beyond the longest horizon are not forecast: who comes within it is decided later."""
+MOST_WAITING: Final = 500
+"""Contacts that wait, or are served at once, beyond which following them costs too much."""
 ENOUGH: Final = 20
 """Contacts of the last hour from which handle times and patience are taken; else the day's."""
 DAY_HOURS: Final = 24
@@ -160,13 +162,13 @@ def forecast(queue: Queue, rules: MonitorRules) -> tuple[dict[str, float], int |
         or not is_open(queue.now, settings)
     ):
         return {}, None
-    load = measured(queue, rules)
-    if load is None:
+    load, waiting = measured(queue, rules), len(queue.waiting()[0])
+    if load is None or waiting > MOST_WAITING or load.arrivals * load.handle > MOST_WAITING:
         return {}, None
     # Agents may work for other queues, too: those that serve others now are not here.
     elsewhere = max(0, agents.get("on_contact", 0) - queue.serving()[0])
     at_work = sum(agents.get(state, 0) for state in AT_WORK) - elsewhere
-    present = at_work - agents.get("available", 0) + len(queue.waiting()[0])
+    present = at_work - agents.get("available", 0) + waiting
     ratio = settings.target_ratio
     found = dict.fromkeys(HORIZONS, 0.0)
     counted = max(1.0, load.arrivals * HORIZONS["30m"])
