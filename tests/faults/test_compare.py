@@ -29,6 +29,7 @@ from tests.faults.publish import Partition, Place, Published
 from tests.integration.conftest import Run
 from tests.support.clickhouse import embedded_path, unused_database
 from tests.support.fold import Record
+from tests.support.rows import store_rows
 
 EVENTS = 800
 PARTITIONS = 2
@@ -67,8 +68,7 @@ def fill(store: Store, published: Published) -> None:
     for (topic, partition), records in logs.items():
         fold = PartitionFold(topic, partition, f"log of {topic}", 1, RULES)
         fold.apply(records)
-        for table, rows in fold.drain().rows.items():
-            store.insert(table, rows)
+        store_rows(store, fold.drain().rows)
     fill_identity(store)
     topics = sorted({topic for topic, _ in logs} | {IDENTITY_LINKS})
     store.insert(TopicLogRow, [(topic, f"log of {topic}", 1) for topic in topics])
@@ -81,8 +81,7 @@ def fill_identity(store: Store) -> None:
     resolver = beginning.first(0, 1, log, 1)
     while messages := resolver.take_messages():
         resolver.hear(messages)
-    for table, rows in resolver.drain().rows.items():
-        store.insert(table, rows)
+    store_rows(store, resolver.drain().rows)
 
 
 @pytest.fixture

@@ -89,7 +89,8 @@ def test_order_repetition_and_partitions_do_not_change_the_tables(
         run.over(records, store, partitions=1)
         reference.update(tables(store))
         assert len(reference["events"]) == len(records)
-        assert all(reference.values())
+        # A log of calls has no messages.
+        assert {name for name, rows in reference.items() if not rows} == {"conversation_panes"}
     store = new_store()
     run.over(shuffled_with_repeats(records, seed=partitions), store, partitions=partitions)
     found = tables(store)

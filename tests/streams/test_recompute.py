@@ -9,7 +9,6 @@ import pytest
 
 from schemas.rows import LateEventRow
 from schemas.settings import Settings, load_settings
-from schemas.tables import ROWS
 from simulator.presets import small
 from simulator.run import Run
 from sinks.kpis.query import kpi_table
@@ -20,6 +19,7 @@ from streams.recompute import Change, compared, recompute
 from streams.rules import rules_of
 from tests.support.clickhouse import embedded_path, unused_database
 from tests.support.fold import LATER_MS, Record
+from tests.support.rows import store_rows
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -43,8 +43,7 @@ def store(settings: Settings) -> Iterator[Store]:
             fold.apply(records)
             rows = fold.drain().rows
             assert LateEventRow not in rows
-            for row_type in ROWS:  # what else there is is announced, and stored nowhere
-                store.insert(row_type, rows.get(row_type, []))
+            store_rows(store, rows)
         yield store
 
 

@@ -1,5 +1,6 @@
 """Rows for tests: valid by default, changed by keyword."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from schemas.erasure_rows import ErasureMarkRow, ErasureRow
@@ -26,6 +27,8 @@ from schemas.rows import (
     TopicLogRow,
     WatermarkRow,
 )
+from schemas.tables import ROWS
+from sinks.store import Store
 
 NOON = 1_750_000_000_000
 
@@ -84,3 +87,9 @@ def row(row_type: type[Row], **changed: Any) -> tuple[Any, ...]:
         changed.get(name, _default(row_type, name, kind))
         for name, kind in zip(row_type.columns(), row_type.types(), strict=True)
     )
+
+
+def store_rows(store: Store, rows: Mapping[type[Row], Sequence[tuple[Any, ...]]]) -> None:
+    """Store what a fold has to say, without what is only announced on topics."""
+    for row_type in ROWS:
+        store.insert(row_type, rows.get(row_type, []))

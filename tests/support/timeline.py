@@ -9,7 +9,7 @@ from streams.fold.customers import customer_key
 from streams.fold.partition import PartitionFold
 from streams.fold.rules import FoldRules
 from tests.support.fold import Happening, log_of
-from tests.support.rows import row
+from tests.support.rows import row, store_rows
 
 NEVER_LET_GO = FoldRules(
     lateness_ms=1 << 40,
@@ -24,8 +24,7 @@ def tell(store: Store, tenant: str, happenings: Iterable[Happening]) -> None:
     for (topic, partition), records in log_of(told).items():
         fold = PartitionFold(topic, partition, f"log of {topic}", 1, NEVER_LET_GO)
         fold.apply(records)
-        for table, rows in fold.drain().rows.items():
-            store.insert(table, rows)
+        store_rows(store, fold.drain().rows)
 
 
 def join(store: Store, tenant: str, identifiers: Iterable[str], version: int = 1) -> str:
