@@ -118,7 +118,7 @@ def course(load: Load, agents: int, present: int) -> Iterator[Share]:
     The chances at two instants are taken to depend on each other the less, the longer the time
     between them by handle time (while agents are free) or patience (while contacts wait).
     """
-    most = _most_present(load, agents, present)
+    most = most_present(load, agents, present)
     in_time = answered_in_time(load, agents, most)
     squares = [share * share for share in in_time]
     down = [load.departures(number, agents) for number in range(most + 1)]
@@ -223,8 +223,11 @@ class _Step:
         return reduced
 
 
-def _most_present(load: Load, agents: int, present: int) -> int:
-    """A number of contacts that is hardly ever exceeded within the longest horizon."""
+def most_present(load: Load, agents: int, present: int) -> int:
+    """A number of contacts that is hardly ever exceeded within the longest horizon.
+
+    What a forecast costs grows with it.
+    """
     comes = load.arrivals * sum(length * number for length, number in STEPS)
     waiting = min(comes, load.arrivals / load.leaving) if load.leaving else comes
     waiting = max(waiting, present - agents)

@@ -18,6 +18,7 @@ from streams.monitor.forecast import (
     arrivals_between,
     breach_probability,
     course,
+    most_present,
 )
 from streams.monitor.live import AT_WORK
 from streams.monitor.queue import Queue
@@ -45,6 +46,8 @@ LONGEST_TARGET_MS: Final = 1_800_000
 """Targets beyond the longest horizon are not forecast: who comes within it is decided later."""
 MOST_WAITING: Final = 500
 """Contacts that wait, or are served at once, beyond which following them costs too much."""
+MOST_PRESENT: Final = 3_000
+"""So many contacts, at most, may come to be there within a horizon: the worker does other work."""
 ENOUGH: Final = 20
 """Contacts of the last hour from which handle times and patience are taken; else the day's."""
 DAY_HOURS: Final = 24
@@ -169,6 +172,8 @@ def forecast(queue: Queue, rules: MonitorRules) -> tuple[dict[str, float], int |
     elsewhere = max(0, agents.get("on_contact", 0) - queue.serving()[0])
     at_work = sum(agents.get(state, 0) for state in AT_WORK) - elsewhere
     present = at_work - agents.get("available", 0) + waiting
+    if most_present(load, at_work, present) > MOST_PRESENT:
+        return {}, None
     ratio = settings.target_ratio
     found = dict.fromkeys(HORIZONS, 0.0)
     counted = max(1.0, load.arrivals * HORIZONS["30m"])

@@ -1,6 +1,7 @@
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,6 +12,7 @@ from streams.fold.merge import Left, merged
 from streams.fold.partition import PartitionFold
 from streams.fold.rules import DAY_MS, DEFAULT_HORIZONS_MS, FoldRules
 from streams.fold.state import restore
+from streams.monitor import foresight
 from streams.monitor.fold import MonitorFold
 from streams.monitor.live import Live
 from streams.monitor.samples import values_of
@@ -337,6 +339,16 @@ def test_nothing_is_forecast_without_agents_or_while_it_is_not_current() -> None
     at = staffed(stages, 5)
     assert stages.live("help").forecast
     stages.tick(at + 20_000, current={})
+    assert stages.live("help").forecast == {}
+    assert stages.live("help").agents_needed is None
+
+
+def test_what_would_cost_too_much_to_follow_is_not_forecast(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(foresight, "MOST_PRESENT", 3)
+    stages = Stages()
+    staffed(stages, 5)
     assert stages.live("help").forecast == {}
     assert stages.live("help").agents_needed is None
 
