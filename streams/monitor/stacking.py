@@ -4,7 +4,8 @@ A model of a queue knows nothing of languages, of phones that nobody picks up, o
 other queues, and so is too sure of itself. Its log-odds are weighed against how the last quarter of
 an hour and the same minutes of the day before went (stacking; with the model alone it would be
 Platt's scaling), and each forecast that comes due moves the weights a step down the gradient of its
-logarithmic score. They begin where they lie in simulated centres.
+logarithmic score. They begin at values chosen by hand, which served a
+simulated centre.
 """
 
 import math
