@@ -14,6 +14,12 @@ from streams.takeover import Held
 ROW_BYTES: Final = 1_024
 """What a buffered row takes beside its payload, about: measured as the growth of a process."""
 
+REST: Final = 4.0
+"""Blocks that are not full follow each other after so many times what storing the last one took: a
+fifth of the time goes into storing at most, while nothing waits for it."""
+LONGEST_REST_SECONDS: Final = 5.0
+"""What storing a block took may be the hour that ClickHouse was away: no reason to rest longer."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:
@@ -58,6 +64,11 @@ class Block:
     states: list[tuple[TP, Held, int, bytes]] = field(default_factory=list)
     positions: dict[TP, int] = field(default_factory=dict)
     logs: dict[str, str] = field(default_factory=dict)
+
+
+def rest_after(stored_seconds: float) -> float:
+    """Seconds between a block that took so long to store and the next that is not full."""
+    return min(REST * stored_seconds, LONGEST_REST_SECONDS)
 
 
 def filled(held: Mapping[TP, Held], progress: Progress, *, checkpoint: bool) -> Block:

@@ -29,7 +29,7 @@ from faust.types import TP
 
 from schemas.rows import CheckpointRow, EventRow
 from sinks.writer import WriteAbandoned, Writer
-from streams.blocks import ROW_BYTES, Block, Pace, filled, parts_of
+from streams.blocks import ROW_BYTES, Block, Pace, filled, parts_of, rest_after
 from streams.fold.partition import PartitionFold
 from streams.health import Health
 from streams.identity.fold import LinksFold
@@ -46,9 +46,6 @@ logger = logging.getLogger(__name__)
 
 SOON_SECONDS: Final = 0.25
 """How soon a block is stored after somebody's customer changed: they may be on the phone."""
-REST: Final = 4.0
-"""Blocks that are not full follow each other after so many times what storing the last one took: a
-fifth of the time goes into storing at most, while nothing waits for it."""
 
 
 class Worker:
@@ -329,7 +326,7 @@ class Worker:
         while not self._stopped.is_set():
             self._soon.clear()
             await self.flush()
-            rest = REST * self._stored_seconds
+            rest = rest_after(self._stored_seconds)
             soon = max(rest, min(SOON_SECONDS, self._pace.flush_seconds))
             if not await _happens(self._stopped, soon):
                 await _happens(self._soon, max(rest, self._pace.flush_seconds) - soon)

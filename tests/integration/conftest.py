@@ -23,7 +23,7 @@ from streams.parts import create_all_topics, migrate_all
 from tests.support.clickhouse import ClickHouseServer, embedded_path, unused_database
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "queue_log.txt"
-DEADLINE_SECONDS = 120.0
+DEADLINE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
