@@ -10,9 +10,10 @@ replica: an older one only means a longer replay.
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import zstandard
 
@@ -22,6 +23,8 @@ from sinks.metrics import Metrics
 from sinks.store import Store
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 SLOTS: Final = 3
 KEPT_LOGS: Final = 2
@@ -130,60 +133,82 @@ class CheckpointStore:
         return tuple(fields[name] for name in CheckpointRow.columns())
 
     def load(
-        self,
-        topic: str,
-        partition: int,
-        log: str,
-        validate: Callable[[Checkpoint], None] | None = None,
-    ) -> Checkpoint | None:
-        """The newest readable checkpoint of a source partition; None where there never was one.
+        self, topic: str, partitions: Collection[int], log: str, read: Callable[[Checkpoint], T]
+    ) -> dict[int, T]:
+        """What `read` makes of the newest readable checkpoint of each partition; none for those
+        that never had one.
 
-        A checkpoint is readable when it decompresses and `validate` does not raise. One that is
-        not is reported, counted, and passed over for the one before. Call it at assignment: it
-        also sets the slot of the next checkpoint. Raises `CheckpointsUnreadable`,
-        `sinks.errors.StoreError`.
+        A checkpoint is readable when it decompresses and `read` does not raise. One that is not is
+        reported, counted, and passed over for the one before. Call it at assignment: it also sets
+        the slots of the next checkpoints. Asks for all partitions at once, as a group that forms
+        waits for it. Raises `CheckpointsUnreadable`, `sinks.errors.StoreError`.
         """
         failpoint("before_load")
-        where = f"{_PARTITION_KEY} AND source_partition = {{partition:UInt32}}"
-        parameters = {
-            "pipeline": self._pipeline,
-            "topic": topic,
-            "log": log,
-            "partition": partition,
-        }
-        candidates = self._store.query(
-            "SELECT DISTINCT slot, next_offset FROM checkpoints"  # noqa: S608 -- constants
-            f" WHERE {where} ORDER BY next_offset DESC, slot",
-            parameters,
-        )
-        if candidates:
-            self._next_slot[topic, partition, log] = (candidates[0]["slot"] + 1) % SLOTS
-        unreadable = 0
-        for candidate in candidates:
-            rows = self._store.query(
-                "SELECT state_version, state FROM checkpoints"  # noqa: S608 -- constants
-                f" WHERE {where} AND slot = {{slot:UInt8}} AND next_offset = {{next_offset:UInt64}}"
-                " LIMIT 1",
-                {**parameters, **candidate},
-                bytes_columns=("state",),
-            )
-            if not rows:
-                continue  # replaced by a newer one since
-            checkpoint = self._readable(
-                topic, partition, log, candidate["next_offset"], rows[0], validate
-            )
-            if checkpoint is not None:
-                failpoint("after_load")
-                return checkpoint
-            unreadable += 1
-        if unreadable:
+        left = self._candidates(topic, partitions, log)
+        for partition, ((slot, _), *_) in left.items():
+            self._next_slot[topic, partition, log] = (slot + 1) % SLOTS
+        found: dict[int, T] = {}
+        unreadable: Counter[int] = Counter()
+        while left:
+            newest = {partition: candidates[0] for partition, candidates in left.items()}
+            for row in self._saved(topic, log, newest):
+                known = self._readable(topic, log, row, read)
+                if known is None:
+                    unreadable[row["source_partition"]] += 1
+                else:
+                    found[row["source_partition"]] = known
+            # What was replaced by a newer one meanwhile, or cannot be read: the one before.
+            left = {p: rest for p, (_, *rest) in left.items() if rest and p not in found}
+        for partition in unreadable.keys() - found.keys():
             raise CheckpointsUnreadable(
-                f"{topic}[{partition}] of log {log}: none of {unreadable} checkpoints of pipeline"
-                f" {self._pipeline} can be read (see the log). If the broker still has the topic"
-                " from its start, delete them and the partition is read anew; if not, run the"
+                f"{topic}[{partition}] of log {log}: none of {unreadable[partition]} checkpoints of"
+                f" pipeline {self._pipeline} can be read (see the log). If the broker still has the"
+                " topic from its start, delete them and the partition is read anew; if not, run the"
                 " version of the program that wrote them"
             )
-        return None
+        if found:
+            failpoint("after_load")
+        return found
+
+    def _candidates(
+        self, topic: str, partitions: Collection[int], log: str
+    ) -> dict[int, list[tuple[int, int]]]:
+        """By partition, (slot, next offset) of each checkpoint, the newest first."""
+        rows = self._store.query(
+            "SELECT DISTINCT source_partition, slot, next_offset FROM checkpoints"  # noqa: S608
+            f" WHERE {_PARTITION_KEY} AND source_partition IN {{partitions:Array(UInt32)}}"
+            " ORDER BY source_partition, next_offset DESC, slot",
+            {
+                "pipeline": self._pipeline,
+                "topic": topic,
+                "log": log,
+                "partitions": sorted(partitions),
+            },
+        )
+        found: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+        for row in rows:
+            found[row["source_partition"]].append((row["slot"], row["next_offset"]))
+        return dict(found)
+
+    def _saved(
+        self, topic: str, log: str, places: Mapping[int, tuple[int, int]]
+    ) -> list[dict[str, Any]]:
+        """The checkpoints at places, partition -> (slot, next offset), that are still there."""
+        return self._store.query(
+            "SELECT source_partition, next_offset, state_version, state FROM checkpoints"  # noqa: S608
+            f" WHERE {_PARTITION_KEY} AND source_partition IN {{partitions:Array(UInt32)}}"
+            " AND (source_partition, slot, next_offset) IN arrayZip({partitions:Array(UInt32)},"
+            " {slots:Array(UInt8)}, {offsets:Array(UInt64)}) LIMIT 1 BY source_partition",
+            {
+                "pipeline": self._pipeline,
+                "topic": topic,
+                "log": log,
+                "partitions": list(places),
+                "slots": [slot for slot, _ in places.values()],
+                "offsets": [offset for _, offset in places.values()],
+            },
+            bytes_columns=("state",),
+        )
 
     def has_begun(self, topic: str, log: str) -> bool:
         """Whether partition 0 of a log has a checkpoint. It gets its first one last of all."""
@@ -194,10 +219,8 @@ class CheckpointStore:
         )
         return bool(rows[0]["begun"])
 
-    def latest_of_previous_log(
-        self, topic: str, log: str, validate: Callable[[Checkpoint], None] | None = None
-    ) -> list[Checkpoint]:
-        """The newest readable checkpoint of each partition of the log before `log`.
+    def latest_of_previous_log(self, topic: str, log: str) -> list[Checkpoint]:
+        """The newest checkpoint of each partition of the log before `log` that decompresses.
 
         For carrying over what was open when the topic was made anew. A log that left no
         checkpoint is passed over: nothing was carried on in it. Empty where no log before `log`
@@ -211,11 +234,12 @@ class CheckpointStore:
             return []
         rows = self._store.query(
             "SELECT DISTINCT source_partition FROM checkpoints"  # noqa: S608 -- constants
-            f" WHERE {_PARTITION_KEY} ORDER BY source_partition",
+            f" WHERE {_PARTITION_KEY}",
             {"pipeline": self._pipeline, "topic": topic, "log": earlier[-1]},
         )
-        found = (self.load(topic, row["source_partition"], earlier[-1], validate) for row in rows)
-        return [checkpoint for checkpoint in found if checkpoint is not None]
+        partitions = [row["source_partition"] for row in rows]
+        found = self.load(topic, partitions, earlier[-1], lambda saved: saved)
+        return [found[partition] for partition in sorted(found)]
 
     def prune(self, topic: str) -> list[str]:
         """Delete the checkpoints of logs before the last two that have some; returns those logs."""
@@ -239,29 +263,18 @@ class CheckpointStore:
         return sorted(logs, key=lambda found: found[1])
 
     def _readable(
-        self,
-        topic: str,
-        partition: int,
-        log: str,
-        next_offset: int,
-        row: dict[str, Any],
-        validate: Callable[[Checkpoint], None] | None,
-    ) -> Checkpoint | None:
+        self, topic: str, log: str, row: dict[str, Any], read: Callable[[Checkpoint], T]
+    ) -> T | None:
+        partition, next_offset = row["source_partition"], row["next_offset"]
+        version = row["state_version"]
         try:
             state = zstandard.ZstdDecompressor().decompress(row["state"])
-            checkpoint = Checkpoint(topic, partition, log, next_offset, row["state_version"], state)
-            if validate is not None:
-                validate(checkpoint)
+            return read(Checkpoint(topic, partition, log, next_offset, version, state))
         except Exception:  # whatever a damaged state makes the caller's decoder do
             self._metrics.checkpoints_unreadable.labels(topic, str(partition)).inc()
             logger.exception(
                 "checkpoint of %s[%d] at offset %d (log %s, state version %d) cannot be read:"
                 " falling back to the one before",
-                topic,
-                partition,
-                next_offset,
-                log,
-                row["state_version"],
+                *(topic, partition, next_offset, log, version),
             )
             return None
-        return checkpoint

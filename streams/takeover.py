@@ -134,38 +134,45 @@ class Takeover:
         except TopicsMissingError as error:
             raise BrokerUnavailableError(str(error)) from error
 
-    def begin(self, tp: TP, log: str, partitions: Collection[int]) -> Held:
-        """The fold of a partition, from its checkpoint. A new log, of these partitions, begins with
-        what the old one left.
+    def begin(
+        self, topic: str, log: str, wanted: Collection[int], partitions: Collection[int]
+    ) -> dict[int, Held]:
+        """The folds of the `wanted` partitions of a topic, from their checkpoints. A new log, of
+        these `partitions`, begins with what the old one left.
 
         Raises:
-            CheckpointsUnreadable: none of the partition's checkpoints can be read.
+            CheckpointsUnreadable: none of a partition's checkpoints can be read.
         """
-        topic, partition = tp.topic, tp.partition
         epoch = self._checkpoints.log_epoch(topic, log)
-
-        def readable(saved: Checkpoint) -> None:
-            self._restored(tp, log, epoch, saved)
-
         derived = self._derived.get(topic)
         if derived is None and self._carry_over.begin(topic, log, partitions):
             self._forget_old_logs(topic)
-        saved = self._checkpoints.load(topic, partition, log, readable)
-        if saved is not None:
-            known = self._restored(tp, log, epoch, saved)
-            return Held(known, epoch, known.next_offset)
+
+        def restored(saved: Checkpoint) -> Held:
+            fold = self._restored(epoch, saved)
+            return Held(fold, epoch, fold.next_offset)
+
+        held = self._checkpoints.load(topic, wanted, log, restored)
+        for partition in wanted:
+            if partition not in held:
+                held[partition] = self._first(TP(topic, partition), log, epoch, len(partitions))
+        return held
+
+    def _first(self, tp: TP, log: str, epoch: int, partitions: int) -> Held:
+        """The fold of a partition without a checkpoint, in a topic of so many."""
+        derived = self._derived.get(tp.topic)
         if derived is None:
             # It was added to a log in use: nothing is known of it.
-            empty = PartitionFold(topic, partition, log, epoch, self._rules)
+            empty = PartitionFold(tp.topic, tp.partition, log, epoch, self._rules)
             return Held(empty, epoch, empty.next_offset)
-        fold = derived.first(partition, len(partitions), log, epoch)
+        fold = derived.first(tp.partition, partitions, log, epoch)
         held = Held(fold, epoch, fold.next_offset)
         rows = fold.drain().rows
         # From here on what was carried over lies in this log's own checkpoint.
         rows[CheckpointRow] = [self.checkpoint_row(tp, held, 0, fold.snapshot())]
         self._writer.write(rows)
-        if partition == 0:  # there is one in every log, so one worker does it
-            self._forget_old_logs(topic)
+        if tp.partition == 0:  # there is one in every log, so one worker does it
+            self._forget_old_logs(tp.topic)
         return held
 
     def _forget_old_logs(self, topic: str) -> None:
@@ -175,12 +182,13 @@ class Takeover:
             # Nothing depends on it but space.
             logger.warning("checkpoints of old logs of %s were not deleted: %s", topic, error)
 
-    def _restored(self, tp: TP, log: str, epoch: int, saved: Checkpoint) -> Fold:
-        derived = self._derived.get(tp.topic)
+    def _restored(self, epoch: int, saved: Checkpoint) -> Fold:
+        topic, partition, log = saved.topic, saved.partition, saved.log
+        derived = self._derived.get(topic)
         if derived is not None:
-            return derived.restored(tp.partition, log, epoch, saved)
+            return derived.restored(partition, log, epoch, saved)
         state = restore(saved.state, saved.state_version)
-        return PartitionFold(tp.topic, tp.partition, log, epoch, self._rules, state)
+        return PartitionFold(topic, partition, log, epoch, self._rules, state)
 
     def checkpoint_row(self, tp: TP, held: Held, next_offset: int, state: bytes) -> tuple[Any, ...]:
         """The row of a checkpoint. Compresses; takes the next slot."""

@@ -22,7 +22,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 from faust.types import TP
@@ -154,11 +154,9 @@ class Worker:
         for tp in sorted(partitions - bounds.keys()):
             logger.warning("%s is not in its topic any more; a rebalance takes it away", named(tp))
         partitions &= bounds.keys()
-        for tp in sorted(partitions):
-            held = self._held.get(tp)
-            if held is None or held.fold.log != logs[tp.topic]:
-                of_log = [other.partition for other in bounds if other.topic == tp.topic]
-                self._held[tp] = await self._begun(tp, logs[tp.topic], of_log)
+        for topic in sorted(topics):
+            await self._begin(topic, logs[topic], partitions, bounds)
+        for tp in partitions:
             self._held[tp].read_since = self._reader.seeks(tp)
         folds = {tp: self._held[tp].fold for tp in partitions}
         await self.lanes.patiently(BROKER, lambda: self._takeover.fit_to_logs(folds, bounds))
@@ -168,8 +166,22 @@ class Worker:
             logger.info("%s continues at offset %d", named(tp), offset)
         return self.applied()
 
-    async def _begun(self, tp: TP, log: str, partitions: Sequence[int]) -> Held:
-        return await self.lanes.patiently(STORE, lambda: self._takeover.begin(tp, log, partitions))
+    async def _begin(
+        self, topic: str, log: str, mine: Collection[TP], present: Collection[TP]
+    ) -> None:
+        """Begin the folds of my partitions of a topic that are not here yet, or of another log."""
+
+        def is_new(tp: TP) -> bool:
+            held = self._held.get(tp)
+            return held is None or held.fold.log != log
+
+        wanted = [tp.partition for tp in mine if tp.topic == topic and is_new(tp)]
+        if wanted:
+            of_log = [tp.partition for tp in present if tp.topic == topic]
+            begun = await self.lanes.patiently(
+                STORE, lambda: self._takeover.begin(topic, log, wanted, of_log)
+            )
+            self._held |= {TP(topic, partition): held for partition, held in begun.items()}
 
     async def process(self, chunk: Chunk) -> None:
         """Apply a chunk, and store what is due. Waits while the sink is behind.

@@ -44,8 +44,10 @@ ENOUGH_TO_MEASURE: Final = 100_000
 SLACK_BYTES: Final = 96 << 20
 """What a worker may take beyond its buffer while ClickHouse is away: the fold's own state, chunks
 that were fetched, the block in flight in the driver's columns."""
-FLAT_BYTES: Final = 32 << 20
-"""Growth over half a log that is none: the allocator's, and the buffers' of a faster stretch."""
+FLAT_BYTES: Final = 96 << 20
+"""Growth over half a log that is none: about 1 KiB an event, which is what a leak of one object an
+event comes to. Less is the state of contacts that late events may still reach, which fills for a
+day or two (0 to 50 MiB here; of a million events over five days nothing after the third)."""
 OF_THE_MONITOR: Final = frozenset(
     f"{when}_rows:{row_type.TABLE}"
     for row_type in (QueueLiveRow, QueueBreachRow)
@@ -81,9 +83,13 @@ class Fault:
 
 
 def failpoint_names(seed: int, size: int) -> list[list[str]]:
-    """All failpoints of `switchboard run` in an order that the seed draws, in parts of `size`."""
+    """All failpoints of `switchboard run` in an order that the seed draws, in parts of `size`.
+
+    Those of agents come first: their topic is small, and is read to its end long before others.
+    """
     names = sorted(FAILPOINTS.keys() - OF_THE_MONITOR)
     random.Random(f"failpoints {seed}").shuffle(names)  # noqa: S311
+    names.sort(key=lambda name: "agent" not in name)
     return [names[at : at + size] for at in range(0, len(names), size)]
 
 
@@ -110,6 +116,7 @@ def kill_at_failpoints(run: Run, names: Sequence[str] | None = None) -> None:
             failpoints=f"{name}=kill@{nth}",
             checkpoints=checkpoints,
             flush_rows=run.plan.victims_flush_rows,
+            buffer_bytes=run.plan.victims_buffer_bytes,
         )
         run.until_ended(victim, name)
         if victim.status is None:
@@ -209,7 +216,7 @@ def clickhouse_away_70_minutes(run: Run) -> None:
 def _clickhouse_away(run: Run, seconds: float) -> None:
     """Reading pauses, memory stays bounded, no partition is lost, and it goes on by itself."""
     way = run.clickhouse_proxy()
-    worker = run.start(clickhouse=f"http://{way.address}", pauses=True)
+    worker = run.start(clickhouse=f"http://{way.address}", buffer_bytes=run.plan.buffer_bytes)
     run.until_stored(0.01)
     began, first = time.monotonic(), run.stored_records()
     run.until_stored(run.dice.uniform(0.2, 0.5))

@@ -133,14 +133,15 @@ class Run:
         failpoints: str = "",
         broker: str = "",
         clickhouse: str = "",
-        pauses: bool = False,
+        buffer_bytes: int = 0,
         checkpoints: bool = True,
         flush_rows: int = 0,
     ) -> Worker:
         """Start a worker; it may reach broker or ClickHouse by a proxy.
 
-        `pauses`: with so little buffer that it must pause reading. Without `checkpoints` it writes
-        none but the first, and what it does is done again from there.
+        `buffer_bytes`: of rows that wait, when it must pause reading; the default's otherwise.
+        Without `checkpoints` it writes none but the first, and what it does is done again from
+        there.
         """
         plan = self.plan
         if not self.keeps_group and not self.alive():
@@ -162,8 +163,8 @@ class Run:
         }
         if not checkpoints:
             environment["SWITCHBOARD_PROCESSING__CHECKPOINT_SECONDS"] = "3600"
-        if pauses:
-            environment["SWITCHBOARD_PROCESSING__BUFFER_BYTES"] = str(plan.buffer_bytes)
+        if buffer_bytes:
+            environment["SWITCHBOARD_PROCESSING__BUFFER_BYTES"] = str(buffer_bytes)
         worker = self.station.nursery.start(environment, ["run"], plan.poll_records)
         self.workers.append(worker)
         return worker

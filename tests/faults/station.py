@@ -57,6 +57,9 @@ class Plan:
     flush_rows: int = 20_000
     victims_flush_rows: int = 3_000
     """Of workers that die at a failpoint: the log has to last for all of them."""
+    victims_buffer_bytes: int = 4 << 20
+    """Theirs, too: while a block is being stored, which takes long on a busy machine, the next one
+    grows to half of this."""
     flush_seconds: float = 1.0
     checkpoint_seconds: float = 2.0
     buffer_bytes: int = 16 << 20
@@ -85,6 +88,7 @@ SHORT: Final = Plan(
     poll_records=100,
     flush_rows=150,
     victims_flush_rows=150,
+    victims_buffer_bytes=1 << 20,
     flush_seconds=0.3,
     checkpoint_seconds=0.5,
     buffer_bytes=1 << 20,

@@ -25,16 +25,32 @@ def save(
     store.insert(CheckpointRow, [writing.row(next_offset=offset, state=state, **fields)])
 
 
-def refuse(*offsets: int) -> Any:
-    def validate(checkpoint: Checkpoint) -> None:
-        if checkpoint.next_offset in offsets:
-            raise ValueError("not a state")
+def load(
+    reading: CheckpointStore, topic: str, partition: int, log: str, *unreadable: int
+) -> Checkpoint | None:
+    """The checkpoint of one partition, where those at some offsets cannot be read."""
 
-    return validate
+    def read(checkpoint: Checkpoint) -> Checkpoint:
+        if checkpoint.next_offset in unreadable:
+            raise ValueError("not a state")
+        return checkpoint
+
+    return reading.load(topic, [partition], log, read).get(partition)
+
+
+def load_all(reading: CheckpointStore, partitions: list[int], *unreadable: int) -> dict[int, int]:
+    """By partition the offset of the newest readable checkpoint."""
+
+    def read(checkpoint: Checkpoint) -> int:
+        if checkpoint.next_offset in unreadable:
+            raise ValueError("not a state")
+        return checkpoint.next_offset
+
+    return reading.load(TOPIC, partitions, "a", read)
 
 
 def test_where_nothing_was_stored_nothing_is_loaded(store: Store) -> None:
-    assert checkpoints(store).load(TOPIC, 0, "a") is None
+    assert load(checkpoints(store), TOPIC, 0, "a") is None
 
 
 @settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -44,7 +60,7 @@ def test_the_newest_state_comes_back_byte_for_byte(store: Store, states: list[by
     writing = checkpoints(store)
     for number, state in enumerate(states, start=1):
         save(store, writing, number * 10, state)
-    assert checkpoints(store).load(TOPIC, 0, "a") == Checkpoint(
+    assert load(checkpoints(store), TOPIC, 0, "a") == Checkpoint(
         TOPIC, 0, "a", len(states) * 10, 1, states[-1]
     )
 
@@ -52,10 +68,18 @@ def test_the_newest_state_comes_back_byte_for_byte(store: Store, states: list[by
 def test_partitions_logs_topics_and_pipelines_are_apart(store: Store) -> None:
     writing = checkpoints(store)
     save(store, writing, 10)
-    assert writing.load(TOPIC, 1, "a") is None
-    assert writing.load(TOPIC, 0, "b") is None
-    assert writing.load("events.chat", 0, "a") is None
-    assert CheckpointStore(store, "stage2", Metrics()).load(TOPIC, 0, "a") is None
+    assert load(writing, TOPIC, 1, "a") is None
+    assert load(writing, TOPIC, 0, "b") is None
+    assert load(writing, "events.chat", 0, "a") is None
+    assert load(CheckpointStore(store, "stage2", Metrics()), TOPIC, 0, "a") is None
+
+
+def test_partitions_are_loaded_together_each_with_its_newest(store: Store) -> None:
+    writing = checkpoints(store)
+    for offset, partition in ((10, 0), (20, 0), (30, 1), (5, 2), (7, 2)):
+        save(store, writing, offset, partition=partition)
+    found = load_all(checkpoints(store), [0, 1, 2, 3], 7)
+    assert found == {0: 20, 1: 30, 2: 5}
 
 
 def test_an_unreadable_checkpoint_falls_back_to_the_one_before_loudly(
@@ -66,7 +90,7 @@ def test_an_unreadable_checkpoint_falls_back_to_the_one_before_loudly(
     save(store, writing, 10, b"ten")
     save(store, writing, 20, b"twenty")
     with caplog.at_level(logging.ERROR, "sinks.checkpoints"):
-        loaded = checkpoints(store, metrics).load(TOPIC, 0, "a", refuse(20))
+        loaded = load(checkpoints(store, metrics), TOPIC, 0, "a", 20)
     assert loaded is not None
     assert (loaded.next_offset, loaded.state) == (10, b"ten")
     assert "offset 20" in caplog.text
@@ -84,7 +108,7 @@ def test_damaged_bytes_are_unreadable(store: Store) -> None:
     flipped = bytearray(damaged["state"])
     flipped[-1] ^= 1  # the checksum
     store.insert(CheckpointRow, [tuple({**damaged, "state": bytes(flipped)}.values())])
-    loaded = checkpoints(store).load(TOPIC, 0, "a")
+    loaded = load(checkpoints(store), TOPIC, 0, "a")
     assert loaded is not None
     assert loaded.next_offset == 10
 
@@ -94,7 +118,7 @@ def test_without_any_readable_checkpoint_a_person_decides(store: Store) -> None:
     save(store, writing, 10)
     save(store, writing, 20)
     with pytest.raises(CheckpointsUnreadable, match="none of 2 checkpoints"):
-        checkpoints(store).load(TOPIC, 0, "a", refuse(10, 20))
+        load(checkpoints(store), TOPIC, 0, "a", 10, 20)
 
 
 def test_history_is_bounded_and_the_one_before_is_always_there(store: Store) -> None:
@@ -102,7 +126,7 @@ def test_history_is_bounded_and_the_one_before_is_always_there(store: Store) -> 
     for offset in range(10, 200, 10):
         save(store, writing, offset)
         writing = checkpoints(store)  # a worker that starts anew, each time
-        writing.load(TOPIC, 0, "a")
+        load(writing, TOPIC, 0, "a")
     store.command("OPTIMIZE TABLE checkpoints FINAL")
     kept = store.query("SELECT next_offset FROM checkpoints ORDER BY next_offset")
     assert [found["next_offset"] for found in kept] == [170, 180, 190]
@@ -112,16 +136,16 @@ def test_history_is_bounded_and_the_one_before_is_always_there(store: Store) -> 
 def test_a_zombies_older_checkpoint_does_not_hide_a_newer_one(store: Store) -> None:
     zombie, owner = checkpoints(store), checkpoints(store)
     save(store, zombie, 10)
-    owner.load(TOPIC, 0, "a")
+    load(owner, TOPIC, 0, "a")
     for offset in (20, 30, 40, 50):
         save(store, owner, offset)
     for offset in (11, 12, 13, 14):
         save(store, zombie, offset)
     store.command("OPTIMIZE TABLE checkpoints FINAL")
-    loaded = checkpoints(store).load(TOPIC, 0, "a")
+    loaded = load(checkpoints(store), TOPIC, 0, "a")
     assert loaded is not None
     assert loaded.next_offset == 50
-    before = checkpoints(store).load(TOPIC, 0, "a", refuse(50))
+    before = load(checkpoints(store), TOPIC, 0, "a", 50)
     assert before is not None
     assert before.next_offset == 40
 
@@ -193,7 +217,7 @@ def test_pruning_keeps_the_current_log_and_the_one_before(store: Store) -> None:
     save(store, writing, 10, topic="events.chat", log="a")
     assert writing.prune(TOPIC) == ["a"]
     assert writing.prune(TOPIC) == []
-    assert writing.load(TOPIC, 0, "a") is None
-    assert writing.load(TOPIC, 0, "b") is not None
-    assert writing.load(TOPIC, 0, "c") is not None
-    assert writing.load("events.chat", 0, "a") is not None
+    assert load(writing, TOPIC, 0, "a") is None
+    assert load(writing, TOPIC, 0, "b") is not None
+    assert load(writing, TOPIC, 0, "c") is not None
+    assert load(writing, "events.chat", 0, "a") is not None

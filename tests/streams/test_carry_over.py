@@ -43,9 +43,10 @@ class Logs:
 
     def state(self, log: str, partition: int) -> State:
         """What is checkpointed of a partition."""
-        saved = self.checkpoints.load(EVENTS_CALL, partition, log)
-        assert saved is not None
-        return restore(saved.state, saved.state_version)
+        saved = self.checkpoints.load(
+            EVENTS_CALL, [partition], log, lambda c: restore(c.state, c.state_version)
+        )
+        return saved[partition]
 
     def apply(
         self, log: str, partition: int, told: Sequence[Happening], *, refused: bool = False
