@@ -60,6 +60,8 @@ RARELY_PASSED: Final = frozenset(
     if re.search("dead_letters|late_events|refused|announced|load|identity|facts", name)
 )
 """Places that not every block passes."""
+SCARCE: Final = RARELY_PASSED | {n for n in FAILPOINTS if re.search("agent|conversation", n)}
+"""And those that no block passes any more when a small topic is read to its end."""
 STOPPABLE: Final = ("before_rows:events", "before_rows:kpi_panes", "after_rows", "after_checkpoint")
 
 
@@ -85,11 +87,11 @@ class Fault:
 def failpoint_names(seed: int, size: int) -> list[list[str]]:
     """All failpoints of `switchboard run` in an order that the seed draws, in parts of `size`.
 
-    Those of agents come first: their topic is small, and is read to its end long before others.
+    First the scarce ones, whose victims all begin where the log does.
     """
     names = sorted(FAILPOINTS.keys() - OF_THE_MONITOR)
     random.Random(f"failpoints {seed}").shuffle(names)  # noqa: S311
-    names.sort(key=lambda name: "agent" not in name)
+    names.sort(key=lambda name: name not in SCARCE)
     return [names[at : at + size] for at in range(0, len(names), size)]
 
 
@@ -110,11 +112,12 @@ def kill_at_failpoints(run: Run, names: Sequence[str] | None = None) -> None:
     run.keeps_group = False
     for name in names or failpoint_names(run.loaded.log.seed, len(FAILPOINTS))[0]:
         nth = 1 if name in RARELY_PASSED else run.dice.randint(1, run.plan.passages)
-        # In a small log the victims leave no checkpoint behind, or later ones had nothing to do.
-        checkpoints = run.plan.victims_checkpoint or "checkpoint" in name
+        # Others would find the log read to its end: by those that waited for a scarce place, or, if
+        # it is small, by any.
+        checkpoints = run.plan.victims_checkpoint and name not in SCARCE
         victim = run.start(
             failpoints=f"{name}=kill@{nth}",
-            checkpoints=checkpoints,
+            checkpoints=checkpoints or "checkpoint" in name,
             flush_rows=run.plan.victims_flush_rows,
             buffer_bytes=run.plan.victims_buffer_bytes,
         )
