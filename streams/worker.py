@@ -250,8 +250,12 @@ class Worker:
         """
         async with self._lock:
             messages = fold.take_messages()
-            if messages and not await self._reader.say(messages):
-                fold.put_back(messages)
+            said = not messages
+            try:
+                said = said or await self._reader.say(messages)
+            finally:  # also where this task is cancelled: the next checkpoint would vouch for them
+                if not said:
+                    fold.put_back(messages)
         if fold.pending:
             self._soon.set()
 
@@ -265,9 +269,13 @@ class Worker:
             folds = [held.fold for held in self._held.values()]
             told = [(f, f.take_partials()) for f in folds if isinstance(f, PartitionFold)]
             partials = [partial for _, of_fold in told for partial in of_fold]
-            if partials and not await self._reader.tell(partials):
-                for fold, of_fold in told:
-                    fold.put_back(of_fold)
+            heard = not partials
+            try:
+                heard = heard or await self._reader.tell(partials)
+            finally:
+                if not heard:
+                    for fold, of_fold in told:
+                        fold.put_back(of_fold)
 
     def _block_is_full(self) -> bool:
         pending = sum(held.fold.pending for held in self._held.values())

@@ -117,11 +117,14 @@ class Nodes:
             root = self.roots[key] = Root(tenant)
         news = self._news.get(key) or News()
         strangers: dict[str, None] = {}
+        noted = False
         for edge in message.edges:
             if told != EVERYONE:
                 strangers |= {end: None for end in edge.pair if not root.knows(end)}
-            root.take(edge, self._limits, news, again=told == EVERYONE)
-        if news.keys:
+            noted |= root.take(edge, self._limits, news, again=told == EVERYONE)
+        # By what this message says, never by what waits to be taken: a replay stores its rows at
+        # other places, and must come to the same versions.
+        if noted:
             self._news[key] = news
             root.version = max(root.version, message.version) + 1
         smallest = min((key, *strangers))

@@ -53,8 +53,11 @@ class Root:
             return any(key in pair for pair in self.edges)
         return key in self._neighbours()
 
-    def take(self, edge: Edge, limits: Limits, news: News, *, again: bool = False) -> None:
-        """Take an edge in, and note what it may concern; `again`, also if it says nothing new."""
+    def take(self, edge: Edge, limits: Limits, news: News, *, again: bool = False) -> bool:
+        """Take an edge in, and note what it may concern; `again`, also if it says nothing new.
+
+        Whether anything was noted.
+        """
         known = self.edges.get(edge.pair)
         more = edge if known is None else known.joined(edge)
         if more != known:
@@ -65,9 +68,10 @@ class Root:
             if more.seen and not (known and known.seen):
                 self._watch_neighbours(more, limits, news)
         elif not again:
-            return
+            return False
         news.edges[edge.pair] = more
         news.keys |= {edge.a, edge.b}
+        return True
 
     def drop(self, edge: Edge, news: News | None) -> None:
         """Forget an edge, also among what is new."""

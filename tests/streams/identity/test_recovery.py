@@ -93,12 +93,29 @@ def edges() -> st.SearchStrategy[list[Edge]]:
 
 
 @settings(max_examples=150, deadline=None)
+@given(said=edges(), dice=st.randoms(use_true_random=False))
+def test_where_rows_are_taken_changes_no_version(said: list[Edge], dice: Random) -> None:
+    often, seldom = Worker(1), Worker(1)
+    for each in [*said, *dice.sample(said, len(said) // 2)]:
+        for worker in (often, seldom):
+            worker.say(of_edge("t", each))
+    while often.behind:
+        often.step(0, 1, "")
+    # The same log, what it said itself included.
+    seldom.logs = often.logs
+    seldom.folds[0].apply(seldom.logs[0])
+    seldom.folds[0].drain()
+    assert seldom.folds[0].snapshot() == often.folds[0].snapshot()
+
+
+@settings(max_examples=150, deadline=None)
 @given(said=edges(), partitions=st.integers(1, 4), dice=st.randoms(use_true_random=False))
 def test_crashes_at_any_point_lead_to_the_customers_of_an_offline_union_find(
     said: list[Edge], partitions: int, dice: Random
 ) -> None:
     worker = Worker(partitions)
-    for each in said:
+    # Whoever publishes evidence may crash as well, and then publishes it again.
+    for each in [*said, *dice.sample(said, len(said) // 2)]:
         worker.say(of_edge("t", each))
     crashes = 0
     while behind := worker.behind:
