@@ -19,7 +19,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --only-binary :all: --no-header --no-emit-index-url
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench curve peers faults truth lock clean
+.PHONY: help demo test check format bench latency curve peers faults truth lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,8 +48,12 @@ format: $(DEV) ## Format the code and sort its imports
 	$(BIN)/ruff check --select I --fix
 	$(BIN)/ruff format
 
-bench: $(COMPILED) ## Measure what an event costs (make peers bench ARGS=--peers: what it costs others)
+bench: $(COMPILED) ## Measure what an event costs and how soon it shows (make peers bench ARGS=--peers: what it costs others)
 	$(BIN)/python -m benchmarks $(ARGS)
+	$(BIN)/python -m benchmarks.live
+
+latency: $(COMPILED) ## Measure how soon an event shows in /metrics and queue_live, hop by hop
+	$(BIN)/python -m benchmarks.live $(ARGS)
 
 curve: $(COMPILED) $(PEERS) ## Measure how that grows with events, queues, contacts, partitions, workers
 	$(BIN)/python -m benchmarks.curve $(ARGS)

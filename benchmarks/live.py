@@ -1,42 +1,81 @@
-"""How long an event takes from the broker to `/metrics` and to `queue_live`, under load.
+"""How long an event takes from the broker to `/metrics` and to `queue_live`, under load, by hops.
 
-    python -m benchmarks.live --rate 500 --seconds 60
+    python -m benchmarks.live [--rate 10000] [--seconds 60] [--interpreted]
 
-A worker runs in this process with the embedded parts; another process publishes contacts at `rate`
-events a second over `QUEUES` queues. Twice a second a probe enters a queue of its own; the time
-until the queue's waiting contact shows in what a scrape would be given, and in `queue_live`, is
-taken from the moment at which the broker acknowledged the probe. Beside it, what a source's fold
-takes to tell stage 2, in processor time.
+`switchboard run` is a process of its own, on one core, with the fold compiled as in `make bench`;
+broker, load and looks keep off it. Contacts come at `rate` events a second over `QUEUES` queues.
+Twice a second a probe enters a queue that nobody leaves; its time begins when the broker
+acknowledged it, and its hops are
+
+    told        until the partial that names it lies in `kpi.panes`: read, folded, told
+    /metrics    from there until a scrape shows it
+    queue_live  from there until the store has a row that shows it
+
+The looks cost the worker some; what they find may have been there for up to `LOOK_SECONDS`. Prints
+the quantiles of hops and of the whole ways, and writes them to `build/live.json`.
 """
 
 import argparse
 import asyncio
 import itertools
+import json
 import multiprocessing
-import tempfile
+import os
+import re
+import shutil
 import time
-from collections.abc import Iterator
+import urllib.request
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 import msgspec
-from prometheus_client import generate_latest
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from benchmarks.worker import COMPILED, MeasuredWorker, Sample, beside
 from gateway.publish import Publisher
 from gateway.record import Record
 from schemas.sections import BrokerSettings
 from schemas.settings import Settings
-from schemas.topics import EVENTS_CALL
-from sinks.metrics import Metrics
-from sinks.store import Store
-from streams.app import Pipeline
-from streams.broker_admin import Security
-from streams.parts import create_all_topics, migrate_all, opened_broker, opened_store
+from schemas.topics import EVENTS_CALL, KPI_PANES
+from streams.broker_admin import PLAINTEXT
+from streams.embedded import EmbeddedBroker
+from streams.fold.live import queue_key
+from streams.parts import create_all_topics
 
-QUEUES = 40
-PROBE_SECONDS = 0.5
-LOOK_SECONDS = 0.02
-TALK_SECONDS = 20
+BUILD: Final = Path("build")
+DIRECTORY: Final = BUILD / "live"
+PARTITIONS: Final = 4
+QUEUES: Final = 40
+AGENTS: Final = 500
+PROBE_QUEUE: Final = "probe"
+PROBE_SECONDS: Final = 0.5
+LOOK_SECONDS: Final = 0.1
+WARM_SECONDS: Final = 15.0
+WAIT_SECONDS: Final = 2.0
+TALK_SECONDS: Final = 20.0
+BATCH_SECONDS: Final = 0.1
+DEADLINE_SECONDS: Final = 60.0
+UNCACHED: Final = "import dashboards.wallboard as page; page.FRESH_SECONDS = 0"
+"""What many viewers ask in one second is asked once; looks are to see the store itself."""
+QUANTILES: Final = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
+_WAITING: Final = re.compile(
+    rf'^switchboard_queue_waiting{{queue="{PROBE_QUEUE}",tenant="default"}} (\S+)$', re.MULTILINE
+)
+
+
+@dataclass
+class Probe:
+    """When a probe was acknowledged, and seen at each hop, by the clock of `time.time`."""
+
+    at: float
+    told: float = 0.0
+    metrics: float = 0.0
+    queue_live: float = 0.0
 
 
 def event(subject: str, number: int, kind: str, data: dict[str, str]) -> Record:
@@ -56,133 +95,200 @@ def event(subject: str, number: int, kind: str, data: dict[str, str]) -> Record:
 
 def contacts(rate: float) -> Iterator[list[Record]]:
     """What to publish in each tenth of a second: contacts that wait, talk and end, for ever."""
-    talking: list[tuple[float, str, str]] = []
     numbers = itertools.count()
+    waiting: deque[tuple[float, int]] = deque()
+    talking: deque[tuple[float, int]] = deque()
+    carried = 0.0
     while True:
-        records = []
         now = time.monotonic()
-        for _ in range(round(rate / 30)):
-            number = next(numbers)
-            subject, queue = f"call-{number}", f"queue-{number % QUEUES}"
-            records.append(event(subject, 0, "queue.entered", {"queue": queue}))
-            answered = {"queue": queue, "agent": f"agent-{number % 500}"}
-            records.append(event(subject, 1, "agent.connected", answered))
-            talking.append((now + TALK_SECONDS, subject, queue))
+        carried += rate * BATCH_SECONDS / 3
+        records = []
+        for number in itertools.islice(numbers, int(carried)):
+            queue = f"queue-{number % QUEUES}"
+            records.append(event(f"call-{number}", 0, "queue.entered", {"queue": queue}))
+            waiting.append((now + WAIT_SECONDS, number))
+        carried %= 1
+        while waiting and waiting[0][0] <= now:
+            _, number = waiting.popleft()
+            by = {"queue": f"queue-{number % QUEUES}", "agent": f"agent-{number % AGENTS}"}
+            records.append(event(f"call-{number}", 1, "agent.connected", by))
+            talking.append((now + TALK_SECONDS, number))
         while talking and talking[0][0] <= now:
-            _, subject, _ = talking.pop(0)
-            records.append(event(subject, 2, "interaction.ended", {"by": "customer"}))
+            _, number = talking.popleft()
+            ended = event(f"call-{number}", 2, "interaction.ended", {"by": "customer"})
+            records.append(ended)
         yield records
 
 
 async def load(bootstrap: str, rate: float) -> None:
-    """Publish for ever at `rate` events a second."""
+    """Publish for ever at `rate` events a second, or as fast as it can."""
     async with Publisher(bootstrap, idempotent=False) as publisher:
         due = time.monotonic()
         for records in contacts(rate):
             await publisher.publish(records)
-            due += 0.1
+            due += BATCH_SECONDS
             await asyncio.sleep(max(0.0, due - time.monotonic()))
 
 
-async def probe(
-    publisher: Publisher, metrics: Metrics, store: Store, number: int
-) -> tuple[float, float]:
-    """Seconds from a probe's acknowledgement to its effect on a scrape, and on `queue_live`."""
-    queue = f"probe-{number}"
-    await publisher.publish([event(queue, 0, "queue.entered", {"queue": queue})])
-    began = time.monotonic()
-    series = f'switchboard_queue_waiting{{queue="{queue}",tenant="default"}} 1.0'.encode()
-    shown: dict[str, float] = {}
-
-    async def scraped() -> None:
-        while series not in await asyncio.to_thread(generate_latest, metrics.registry):
-            await asyncio.sleep(LOOK_SECONDS)
-        shown["metrics"] = time.monotonic() - began
-
-    async def stored() -> None:
-        sql = "SELECT waiting FROM queue_live FINAL WHERE queue = {queue:String} AND waiting = 1"
-        while not await asyncio.to_thread(store.query, sql, {"queue": queue}):
-            await asyncio.sleep(LOOK_SECONDS)
-        shown["queue_live"] = time.monotonic() - began
-
-    await asyncio.wait_for(asyncio.gather(scraped(), stored()), 60)
-    return shown["metrics"], shown["queue_live"]
+async def told(bootstrap: str, probes: Sequence[Probe]) -> None:
+    """Note, for ever, when the partial that names a probe was laid on `kpi.panes`."""
+    async with AIOKafkaConsumer(bootstrap_servers=bootstrap, fetch_max_wait_ms=100) as consumer:
+        consumer.assign([TopicPartition(KPI_PANES, n) for n in range(PARTITIONS)])
+        async for record in consumer:
+            if record.key != queue_key(("default", PROBE_QUEUE)):
+                continue
+            for name in re.findall(rb'"probe-(\d+)"', record.value or b""):
+                probe = probes[int(name)]
+                probe.told = probe.told or record.timestamp / 1000
 
 
-async def measured(
-    settings: Settings, bootstrap: str, stores: tuple[Store, Store], seconds: float
-) -> tuple[list[tuple[float, float]], dict[str, float]]:
-    """The latencies of probes over `seconds`, and what the worker counted."""
-    metrics = Metrics()
-    pipeline = Pipeline(settings, bootstrap, stores[0], metrics)
-    pipeline.start()
-    probes: list[asyncio.Task[tuple[float, float]]] = []
-    async with Publisher(bootstrap, idempotent=False) as publisher:
-        while pipeline.worker.assigned is None:
-            await asyncio.sleep(LOOK_SECONDS)
-        await asyncio.sleep(10)  # the load has come to its rate
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            # One at a time: many that look would be a load of their own.
-            probes.append(asyncio.create_task(probe(publisher, metrics, stores[1], len(probes))))
-            await asyncio.wait([probes[-1]])
-            await asyncio.sleep(PROBE_SECONDS)
-        found = await asyncio.gather(*probes)
-    counted = {
-        "events": sum(
-            sample.value
-            for family in metrics.events.collect()
-            for sample in family.samples
-            if sample.name.endswith("_total")
-        )
-    }
-    for family in metrics.stage_cpu.collect():
-        for sample in family.samples:
-            if sample.name.endswith("_total"):
-                counted[f"cpu {sample.labels['stage']}"] = sample.value
-    await pipeline.stop()
-    return list(found), counted
+async def seen(
+    waiting: Callable[[], int], probes: Sequence[Probe], note: Callable[[Probe, float], None]
+) -> None:
+    """Note, for ever, when as many wait as were sent: they are seen in the order of their going."""
+    shown = 0
+    while True:
+        began = time.time()
+        with suppress(OSError):
+            now_waiting = await asyncio.to_thread(waiting)
+            for probe in probes[shown:now_waiting]:
+                note(probe, time.time())
+            shown = max(shown, now_waiting)
+        await asyncio.sleep(max(0.0, began + LOOK_SECONDS - time.time()))
+
+
+def in_metrics(address: str) -> int:
+    """How many probes a scrape shows."""
+    with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer:
+        found = _WAITING.search(answer.read().decode())
+    return 0 if found is None else int(float(found[1]))
+
+
+def in_store(address: str) -> int:
+    """How many probes `queue_live` shows, by the page that reads it."""
+    with urllib.request.urlopen(f"http://{address}/wallboard/queues.json", timeout=10) as answer:
+        said = msgspec.json.decode(answer.read())
+    return sum(queue["waiting"] for queue in said["queues"] if queue["queue"] == PROBE_QUEUE)
+
+
+async def probed(bootstrap: str, address: str, seconds: float) -> list[Probe]:
+    """Probes over `seconds`, each seen everywhere."""
+    probes: list[Probe] = []
+
+    def metrics(probe: Probe, at: float) -> None:
+        probe.metrics = at
+
+    def queue_live(probe: Probe, at: float) -> None:
+        probe.queue_live = at
+
+    looks = [
+        asyncio.create_task(told(bootstrap, probes)),
+        asyncio.create_task(seen(lambda: in_metrics(address), probes, metrics)),
+        asyncio.create_task(seen(lambda: in_store(address), probes, queue_live)),
+    ]
+    try:
+        async with Publisher(bootstrap, idempotent=False) as publisher:
+            until = time.monotonic() + seconds
+            while time.monotonic() < until:
+                subject = f"probe-{len(probes)}"
+                entered = event(subject, 0, "queue.entered", {"queue": PROBE_QUEUE})
+                # It may be seen before its acknowledgement is.
+                probes.append(Probe(time.time()))
+                await publisher.publish([entered])
+                probes[-1].at = time.time()
+                await asyncio.sleep(PROBE_SECONDS)
+            deadline = time.monotonic() + DEADLINE_SECONDS
+            while not all(p.told and p.metrics and p.queue_live for p in probes):
+                if time.monotonic() > deadline or any(look.done() for look in looks):
+                    raise SystemExit(
+                        f"The worker did not keep up: {probes[-1]}. A lower --rate, or a quieter"
+                        f" machine (load average {os.getloadavg()[0]:.1f}); see {DIRECTORY}"
+                    )
+                await asyncio.sleep(LOOK_SECONDS)
+    finally:
+        for look in looks:
+            look.cancel()
+        await asyncio.gather(*looks, return_exceptions=True)
+    return probes
 
 
 def _load(bootstrap: str, rate: float) -> None:
     asyncio.run(load(bootstrap, rate))
 
 
-def main() -> None:
-    """Print quantiles of both latencies."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.live")
-    parser.add_argument("--rate", type=float, default=500, help="events a second")
-    parser.add_argument("--seconds", type=float, default=60)
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as directory:
-        settings = Settings(data_dir=Path(directory), broker=BrokerSettings(partitions=4))
-        with opened_store(settings) as store, opened_store(settings) as asking:
-            migrate_all(store, settings)
-            with opened_broker(settings) as bootstrap:
-                create_all_topics(settings, bootstrap, Security.of(settings.broker))
-                publishing = multiprocessing.get_context("spawn").Process(
-                    target=_load, args=(bootstrap, arguments.rate), daemon=True
-                )
-                publishing.start()
-                try:
-                    found, counted = asyncio.run(
-                        measured(settings, bootstrap, (store, asking), arguments.seconds)
-                    )
-                finally:
-                    publishing.kill()
-                    publishing.join()
-    print(f"{counted['events']:,.0f} events read, {arguments.rate:,.0f} a second; seconds of")
-    for stage, value in counted.items():
-        if stage != "events":
-            print(f"  {stage:<16} {value:8.2f}")
-    for at, name in enumerate(("/metrics", "queue_live")):
-        waits = sorted(waits[at] for waits in found)
-        shares = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
-        shown = "  ".join(
-            f"{share} {waits[min(len(waits) - 1, round(q * (len(waits) - 1)))]:.2f} s"
-            for share, q in shares.items()
+def measured(rate: float, seconds: float, *, compiled: bool, core: int) -> None:
+    """Run, measure, and print."""
+    shutil.rmtree(DIRECTORY, ignore_errors=True)
+    DIRECTORY.mkdir(parents=True)
+    settings = Settings(data_dir=DIRECTORY / "data", broker=BrokerSettings(partitions=PARTITIONS))
+    with beside(core), EmbeddedBroker(DIRECTORY) as broker:
+        create_all_topics(settings, broker.bootstrap, PLAINTEXT)
+        arguments = (broker.bootstrap, rate)
+        publishing = multiprocessing.get_context("spawn").Process(
+            target=_load, args=arguments, daemon=True
         )
-        print(f"to {name:<12} {shown}  ({len(waits)} probes)")
+        publishing.start()
+        try:
+            with MeasuredWorker(
+                *(broker.bootstrap, settings.data_dir),
+                compiled=compiled,
+                core=core,
+                settings={},
+                before=UNCACHED,
+            ) as worker:
+                list(worker.until(lambda sample: sample.begun, "the first event"))
+                time.sleep(WARM_SECONDS)  # the load's contacts have begun to end
+                first = worker.sample()
+                probes = asyncio.run(probed(broker.bootstrap, worker.address, seconds))
+                last = worker.sample()
+        finally:
+            publishing.kill()
+            publishing.join()
+    report(rate, probes, first, last)
+
+
+def report(rate: float, probes: Sequence[Probe], first: Sample, last: Sample) -> None:
+    """Print quantiles of every hop, and of the whole ways; keep them."""
+    seconds = last.at - first.at
+    events = (last.events - first.events) / seconds
+    cores = (last.cpu_seconds - first.cpu_seconds) / seconds
+    print(f"events/s           {events:>12,.0f} of {rate:,.0f}")
+    print(f"cores              {cores:>12.2f}")
+    hops = {
+        "told": [p.told - p.at for p in probes],
+        "told to /metrics": [p.metrics - p.told for p in probes],
+        "told to queue_live": [p.queue_live - p.told for p in probes],
+        "/metrics": [p.metrics - p.at for p in probes],
+        "queue_live": [p.queue_live - p.at for p in probes],
+    }
+    found: dict[str, dict[str, float]] = {}
+    for name, waits in hops.items():
+        waits.sort()
+        found[name] = {share: waits[round(q * (len(waits) - 1))] for share, q in QUANTILES.items()}
+        shown = "  ".join(f"{share} {value:5.2f} s" for share, value in found[name].items())
+        print(f"{name:<19}{shown}  ({len(waits)} probes)")
+    told = {
+        "asked_events_per_second": rate,
+        "events_per_second": events,
+        "cores": cores,
+        "seconds": found,
+        "load_average": os.getloadavg()[0],
+    }
+    (BUILD / "live.json").write_text(json.dumps(told, indent=2) + "\n")
+
+
+def main() -> None:
+    """Measure with the fold as it is built, or in Python."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.live")
+    parser.add_argument("--rate", type=float, default=10_000, help="events a second")
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--interpreted", action="store_true", help="with the fold as it is")
+    arguments = parser.parse_args()
+    compiled = not arguments.interpreted
+    if compiled and not COMPILED.is_dir():
+        raise SystemExit(f"{COMPILED} is not there: `make latency` builds it first.")
+    core = max(os.sched_getaffinity(0))
+    measured(arguments.rate, arguments.seconds, compiled=compiled, core=core)
 
 
 if __name__ == "__main__":

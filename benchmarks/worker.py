@@ -81,10 +81,20 @@ class Sample:
 
 
 class MeasuredWorker:
-    """`switchboard run` as a child process; ended with the context, by SIGTERM."""
+    """`switchboard run` as a child process; ended with the context, by SIGTERM.
+
+    `before` is Python that it runs first.
+    """
 
     def __init__(
-        self, bootstrap: str, data: Path, *, compiled: bool, core: int, settings: Mapping[str, str]
+        self,
+        bootstrap: str,
+        data: Path,
+        *,
+        compiled: bool,
+        core: int,
+        settings: Mapping[str, str],
+        before: str = "",
     ) -> None:
         environment = os.environ | {
             "SWITCHBOARD_BROKER__URL": bootstrap,
@@ -96,7 +106,7 @@ class MeasuredWorker:
         self._process = subprocess.Popen(
             [
                 *("taskset", "-c", str(core), sys.executable, "-P", "-c"),
-                "from streams.cli import main; main()",
+                f"{before}\nfrom streams.cli import main; main()",
                 *("run", "--migrate", "--data", data),
             ],
             env=environment | compiled_path(compiled=compiled),
@@ -116,6 +126,13 @@ class MeasuredWorker:
     def pid(self) -> int:
         return self._process.pid
 
+    @property
+    def address(self) -> str:
+        """`host:port` of its web server; waits until there is one."""
+        if not self._address:
+            self._address = self._found_address()
+        return self._address
+
     def stop(self) -> None:
         """End it as an operator would. Safe to call twice."""
         if self._process.poll() is None:
@@ -124,9 +141,7 @@ class MeasuredWorker:
 
     def sample(self) -> Sample:
         """Look at it now."""
-        if not self._address:
-            self._address = self._found_address()
-        metrics = _metrics(self._address)
+        metrics = _metrics(self.address)
         return Sample(
             time.monotonic(), metrics, _threads(self.pid), cpu_seconds(self.pid), _written(self.pid)
         )

@@ -57,9 +57,9 @@ logger = logging.getLogger(__name__)
 PIPELINE: Final = "stage1"
 PROGRESS_SECONDS: Final = 0.05
 WATCH_SECONDS: Final = 1.0
-TELL_SECONDS: Final = 0.5
+TELL_SECONDS: Final = 0.25
 TICK_SECONDS: Final = 1.0
-SHOWN_SECONDS: Final = 0.25
+SHOW_SECONDS: Final = 0.5
 PRESENT_MS: Final = 5_000
 """A monitor that read a tick so lately has come to the present. One that was taken over and is not
 there yet is not shown: its counters would go back, which looks like a restart."""
@@ -90,7 +90,7 @@ class Pipeline:
         self._tasks: list[asyncio.Task[None]] = []
         self._ends: dict[TP, int] = {}
         self._samples: list[Sample] = []
-        # Scraped in another thread: it gets what the last tick left.
+        # Collected in another thread: it gets what `show_queues` left.
         metrics.registry.register(QueueCollector(lambda: self._samples))
         metrics.build.info(
             {
@@ -162,7 +162,7 @@ class Pipeline:
         """
         works = [self._join, self.worker.run_timer, self._watch, self._learn_erased]
         if not self.worker.lanes.one_shot:
-            works += [self._tell, self._tell_time, self._show_queues]
+            works += [self._tell, self._tell_time, self._show]
         for work in works:
             task = asyncio.create_task(work(), name=work.__name__)
             task.add_done_callback(self._ended)
@@ -206,17 +206,24 @@ class Pipeline:
             except PublishError as error:
                 logger.info("stage 2 was not told the time: %s", error)
 
-    async def _show_queues(self) -> None:
-        """Keep at hand what a scrape asks for: of monitors that have come to the present."""
+    async def _show(self) -> None:
+        """Have what stage 2 says of queues stored, sooner than blocks are."""
         while True:
-            await asyncio.sleep(SHOWN_SECONDS)
-            now_ms = time.time_ns() // 1_000_000
-            self._samples = [
-                Sample(seen.tenant, seen.queue, values_of(seen, watches))
-                for fold in self.worker.monitors()
-                if now_ms - fold.ticked_at <= PRESENT_MS
-                for seen, watches in fold.lives()
-            ]
+            await asyncio.sleep(SHOW_SECONDS)
+            await self.worker.show()
+
+    def show_queues(self) -> None:
+        """Lay out what a scrape that begins now shows: of monitors that have come to the present.
+
+        On the event loop, where the folds are.
+        """
+        now_ms = time.time_ns() // 1_000_000
+        self._samples = [
+            Sample(seen.tenant, seen.queue, values_of(seen, watches))
+            for fold in self.worker.monitors()
+            if now_ms - fold.ticked_at <= PRESENT_MS
+            for seen, watches in fold.lives()
+        ]
 
     async def run_until(
         self, ends: Mapping[TP, int], shown: Callable[[int], None] = lambda _: None

@@ -26,6 +26,10 @@ class State(Protocol):
         """Why it works no more; "" if it does."""
         ...
 
+    def show_queues(self) -> None:
+        """Lay out what a scrape that begins now shows of queues."""
+        ...
+
 
 @asynccontextmanager
 async def serving(
@@ -51,6 +55,7 @@ async def serving(
         return web.Response(status=503 if why else 200, text=f"{why or 'ready'}\n")
 
     async def exposition(_: web.Request) -> web.Response:
+        state.show_queues()
         body = await asyncio.to_thread(generate_latest, metrics.registry)
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 

@@ -9,6 +9,7 @@ What is different from the driver it extends, and only for the topics named by `
 3. Acknowledgements commit nothing. `commit_positions` writes what a checkpoint covers, for lag
    tools; recovery never reads it.
 4. Records of aborted transactions are not read.
+5. A fetch waits for `FETCH_WAIT_MS`, not for a second and a half.
 
 Faust's own commit loop, its bookkeeping of gaps and of what was read, and its livelock warnings do
 not apply to these topics. Runs partly on Faust's loop and partly on its consumer thread; each
@@ -33,6 +34,10 @@ from faust.types.tuples import ConsumerMessage
 logger = logging.getLogger(__name__)
 
 COMMIT_TIMEOUT_SECONDS: Final = 5.0
+FETCH_WAIT_MS: Final = 100
+"""How long a broker that has nothing may let a fetch wait. What comes meanwhile on a partition that
+was not asked for, because its records before were not taken yet, waits as long; Tansu looks for new
+records only at half of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +138,9 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
-        # Faust ties it to its own transactions. It is read when the consumer starts.
+        # Faust ties it to its own transactions, and the wait is fixed. Read when it starts.
         consumer._isolation_level = "read_committed"
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS
         return consumer
 
     async def _seek_wait(self, consumer: Any, partitions: Mapping[TP, int]) -> None:

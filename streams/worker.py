@@ -199,8 +199,6 @@ class Worker:
             self._buffered_bytes += size
             if isinstance(held.fold, LinksFold):
                 await self._talk(held.fold)
-            elif isinstance(held.fold, MonitorFold) and held.fold.pending:
-                self._soon.set()
             if self._block_is_full():
                 await self.flush()
                 if self._holder(tp) is not held:
@@ -298,6 +296,23 @@ class Worker:
                 self._in_flight = asyncio.create_task(self._store(block), name="store")
             elif block.positions:
                 self._progress.checkpointed(block.positions)
+
+    async def show(self) -> None:
+        """Store what stage 2 has to say of queues, ahead of the block that is being filled.
+
+        A block like any other, of fewer partitions and without a checkpoint; none while another is
+        under way, which would keep it waiting.
+        """
+        async with self._lock:
+            if self._in_flight is not None and not self._in_flight.done():
+                return
+            monitors = {
+                tp: held for tp, held in self._held.items() if isinstance(held.fold, MonitorFold)
+            }
+            block = filled(monitors, self._progress, checkpoint=False)
+            if block.rows:
+                self._storing_since = time.monotonic()
+                self._in_flight = asyncio.create_task(self._store(block, paced=False), name="show")
 
     async def erase(self) -> None:
         """Forget the customers that are marked as erased by now, and write that down."""
@@ -404,12 +419,13 @@ class Worker:
             or self._events_since_checkpoint >= self._pace.checkpoint_events
         )
 
-    async def _store(self, block: Block) -> None:
+    async def _store(self, block: Block, *, paced: bool = True) -> None:
+        """Store a block; where it is `paced`, the next one rests by what this one took."""
         try:
             if await self._logs_changed(block.logs, self._abandon):
                 await self._recover_all()
                 return
-            await self.lanes.once(STORE, lambda: self._write(block))
+            seconds = await self.lanes.once(STORE, lambda: self._write(block))
         except (WriteAbandoned, asyncio.CancelledError) as reason:
             logger.info("a block was given up: %s", reason)
             self._held.clear()
@@ -418,6 +434,8 @@ class Worker:
             self._failed(error)
         else:
             self._health.answered(STORE)
+            if paced:
+                self._stored_seconds = seconds
             self._landed(block)
         finally:
             self._storing_since = None
@@ -430,8 +448,8 @@ class Worker:
             self._progress.checkpointed(covered)
             self._reader.commit(covered)
 
-    def _write(self, block: Block) -> None:
-        """In the sink's thread."""
+    def _write(self, block: Block) -> float:
+        """In the sink's thread; seconds that storing took."""
         rows = block.rows
         with self._progress.cpu_of("checkpoint"):
             if block.states:
@@ -440,8 +458,9 @@ class Worker:
                     for tp, held, offset, state in block.states
                 ]
         with self._progress.cpu_of("insert"):
-            self._stored_seconds = self._writer.write(rows).seconds
+            seconds = self._writer.write(rows).seconds
         self._progress.stored(rows.get(EventRow, ()))
+        return seconds
 
 
 async def _happens(event: asyncio.Event, within_seconds: float) -> bool:

@@ -81,6 +81,11 @@ class _State:
         """Why this worker works no more; "" if it does."""
         return "" if self.pipeline is None else self.pipeline.failure()
 
+    def show_queues(self) -> None:
+        """Lay out what a scrape that begins now shows of queues."""
+        if self.pipeline is not None:
+            self.pipeline.show_queues()
+
     async def queues(self, tenant: str) -> list[dict[str, Any]] | None:
         """The tenant's queues now, for the wallboard; None while the store does not tell."""
         if self.reader is None:

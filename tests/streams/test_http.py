@@ -15,12 +15,16 @@ from streams.http import serving
 class StateDouble:
     why_not_ready: str = ""
     why_failed: str = ""
+    shown: int = 0
 
     def not_ready(self) -> str:
         return self.why_not_ready
 
     def failure(self) -> str:
         return self.why_failed
+
+    def show_queues(self) -> None:
+        self.shown += 1
 
 
 Get = Callable[[str], Awaitable[tuple[int, str]]]
@@ -59,10 +63,13 @@ def test_health_and_readiness_follow_the_state_and_give_its_reasons() -> None:
 
 
 def test_metrics_are_exposed_as_prometheus_reads_them() -> None:
+    state = StateDouble()
+
     async def test(get: Get, metrics: Metrics) -> None:
         metrics.sink_rows.labels("events").inc(3)
         status, text = await get("/metrics")
         assert status == 200
         assert 'switchboard_sink_rows_total{table="events"} 3.0' in text
+        assert state.shown == 1  # what is known of queues is known when it is asked
 
-    asked(StateDouble(), test)
+    asked(state, test)

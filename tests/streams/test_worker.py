@@ -25,6 +25,8 @@ from streams.health import Health
 from streams.identity.beginning import LinksBeginning
 from streams.identity.guards import Limits
 from streams.identity.messages import Message
+from streams.monitor.beginning import MonitorBeginning
+from streams.monitor.rules import MonitorRules
 from streams.progress import Progress
 from streams.takeover import LogTruncated, Takeover
 from streams.transport import Chunk
@@ -163,6 +165,7 @@ class Bench:
             takeover=Takeover(
                 *(self.broker, checkpoints, carry_over, writer, rules),
                 LinksBeginning(store, Limits(), rules.erased),
+                MonitorBeginning(store, MonitorRules()),
             ),
             writer=writer,
             abandon=self.abandon,

@@ -15,7 +15,17 @@ from streams.monitor.messages import Tick, rendered
 from streams.monitor.rules import MonitorRules
 from streams.present import NEARLY_MS, TOLD_LATE_MS, UNKNOWN_END
 from streams.transport import Chunk
-from tests.streams.test_worker import CALL_0, CALL_1, START_MS, Bench, Record, chunk, record, run
+from tests.streams.test_worker import (
+    CALL_0,
+    CALL_1,
+    START_MS,
+    Bench,
+    Record,
+    chunk,
+    record,
+    run,
+    until,
+)
 from tests.support.clickhouse import embedded_path, unused_database
 from tests.support.monitor import notices_of
 
@@ -117,6 +127,32 @@ def test_replaying_a_past_day_raises_no_breach(
         ((seen, _),) = [known for known in monitor.lives() if known[0].queue == "support"]
         assert seen.waiting == 5
         assert [notice.change for notice in notices_of(monitor.drain().rows)] == changes
+        await worker.stop()
+
+    run(test)
+
+
+def test_queues_are_stored_ahead_of_the_block_and_vouched_for_by_none(bench: Bench) -> None:
+    panes = TP(KPI_PANES, 0)
+
+    async def test() -> None:
+        worker = bench.worker()
+        await worker.recover(frozenset({CALL_0, panes}))
+        bench.store.inserts.clear()
+        await worker.process(chunk(range(3)))
+        await worker.tell()
+        told = [Record(n, v, START_MS, k) for n, (k, v) in enumerate(bench.reader.told)]
+        await worker.process(Chunk(panes, told, 0, 1))
+        await worker.show()
+        await worker.show()  # the first is under way, or left nothing
+        await until(lambda: worker.storing_seconds == 0)
+        assert set(bench.store.inserts) == {"queue_live"}
+        assert (bench.offsets(), bench.checkpoints()) == ([], [0])
+        await worker.settle()
+        assert bench.offsets() == [0, 1, 2]
+        (row,) = bench.store.query("SELECT waiting FROM queue_live FINAL WHERE queue = 'support'")
+        assert row["waiting"] == 3
+        assert bench.store.inserts[-1] == "checkpoints"
         await worker.stop()
 
     run(test)
