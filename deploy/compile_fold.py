@@ -17,6 +17,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 COMPILED: Final = (
     "schemas/decode.py",
     "schemas/sketch.py",
+    "sinks/native.py",
     "streams/fold/*.py",
     "streams/identity/edges.py",
     "streams/identity/erased.py",

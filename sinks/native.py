@@ -1,98 +1,270 @@
-"""Rows as one block of ClickHouse's Native format. Pure.
+"""Rows as one block of ClickHouse's Native format. Pure; compiled (`deploy/compile_fold.py`).
 
-The driver's own encoders take several microseconds for the rows of an event: a step of Python for
-each value. These know the few types of our tables, and leave the steps to C (`struct`, `map`,
-`join`). The format: number of columns and rows; of each column its name, its type, and its values
-one after the other (<https://clickhouse.com/docs/interfaces/formats/Native>).
+The driver's own encoders take several microseconds for the rows of an event. These know the few
+types of our tables, and write each value to the end of its column as its row comes by: a row is
+looked at once, and no list of a column's values is ever made. The format: number of columns and
+rows; of each column its name, its type, and its values one after the other
+(<https://clickhouse.com/docs/interfaces/formats/Native>).
 """
 
 import re
 import struct
-from collections.abc import Callable, Sequence
-from functools import cache
-from itertools import accumulate, chain
+from collections.abc import Sequence
 from typing import Any, Final
 
-Values = Sequence[Any]
-Encoder = Callable[[Values, list[bytes]], None]
-"""Adds the bytes of a column's values to a list."""
+from librt.strings import BytesWriter, write_f64_le, write_i16_le, write_i32_le, write_i64_le
 
-ENCODING_ERRORS: Final = (
-    *(ArithmeticError, AttributeError, LookupError, TypeError, ValueError),
-    struct.error,
-)
+ENCODING_ERRORS: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """How a value fails that is not of its column's type."""
 
-_NUMBERS: Final = {
-    "UInt8": "B",
-    "UInt16": "H",
-    "UInt32": "I",
-    "UInt64": "Q",
-    "Int32": "i",
-    "Int64": "q",
-    "Float64": "d",
-    "DateTime": "I",
-    "DateTime64": "q",
-}
-"""Types whose values are numbers of a fixed width, as `struct` names them."""
-_TURNED_AT_ONCE: Final = 256
-"""Rows that are made into columns together: so few that they stay in the processor's cache."""
 _TYPE: Final = re.compile(r"(\w+)(?:\((.*)\))?")
 _ARGUMENT: Final = re.compile(r"(?:[^,(]|\([^()]*(?:\([^()]*\)[^()]*)*\))+")
 _KEYS_WITH_DICTIONARY: Final = struct.pack("<Q", 1)
 """Version of how LowCardinality is serialised; comes before the whole column's data."""
 _OWN_KEYS: Final = 1 << 9 | 1 << 10
 """A dictionary for this block alone, all of it here; the lowest byte is the width of indices."""
-_INDICES: Final = ((1 << 8, 0, "B"), (1 << 16, 1, "H"), (1 << 32, 2, "I"))
+_ONE_BYTE: Final = 0
+_FOUR_BYTES: Final = 2
+_MOST_QUICK: Final = (1 << 62) - 1
+"""Up to here compiled code has numbers that are no objects."""
 
 
-def _leb128(n: int) -> bytes:
-    found = bytearray()
-    while n > 127:
-        found.append(n & 127 | 128)
-        n >>= 7
-    found.append(n)
-    return bytes(found)
+class Column:
+    """The values of one column so far. `prefix` comes before all that its type is made of."""
+
+    prefix: bytes = b""
+
+    def add(self, value: Any) -> None:
+        """Write a value to the end. Raises one of `ENCODING_ERRORS` if it is of another type."""
+        raise NotImplementedError
+
+    def add_nothing(self) -> None:
+        """Write what stands where a value is null."""
+        self.add(0)
+
+    def put(self, parts: list[bytes]) -> None:
+        """Add the bytes of all values to `parts`."""
+        raise NotImplementedError
 
 
-_LENGTHS: Final = tuple(map(_leb128, range(1 << 14)))
+class _Plain(Column):
+    """Values that stand one after the other, and nothing else."""
+
+    def __init__(self) -> None:
+        self._out = BytesWriter()
+
+    def put(self, parts: list[bytes]) -> None:
+        parts.append(self._out.getvalue())
 
 
-def _length(n: int) -> bytes:
-    """An unsigned number as the format writes it."""
-    return _LENGTHS[n] if n < len(_LENGTHS) else _leb128(n)
+class _Strings(_Plain):
+    def add(self, value: Any) -> None:
+        data: bytes = value.encode() if isinstance(value, str) else value
+        _put_length(self._out, len(data))
+        self._out.write(data)
 
 
-def native_block(
-    names: Sequence[str], types: Sequence[str], rows: Sequence[Sequence[Any]]
-) -> bytes:
-    """Rows (at least one; values in the order of `names`) as one block.
+class _UInt8(_Plain):
+    def add(self, value: Any) -> None:
+        number: int = value
+        self._out.append(_checked(number, 0xFF))
 
-    Raises one of `ENCODING_ERRORS` where a value is not of its column's type, or a row has more or
-    fewer values than there are columns.
+
+class _UInt16(_Plain):
+    def add(self, value: Any) -> None:
+        number: int = value
+        write_i16_le(self._out, _signed(number, 0xFFFF))
+
+
+class _UInt32(_Plain):
+    def add(self, value: Any) -> None:
+        number: int = value
+        write_i32_le(self._out, _signed(number, 0xFFFFFFFF))
+
+
+class _UInt64(_Plain):
+    def add(self, value: Any) -> None:
+        number: int = value
+        if 0 <= number <= _MOST_QUICK:
+            write_i64_le(self._out, number)
+        else:
+            write_i64_le(self._out, _signed(number, (1 << 64) - 1))
+
+
+class _Int32(_Plain):
+    def add(self, value: Any) -> None:
+        number: int = value
+        write_i32_le(self._out, number)
+
+
+class _Int64(_Plain):
+    def add(self, value: Any) -> None:
+        number: int = value
+        write_i64_le(self._out, number)
+
+
+class _Float64(_Plain):
+    def add(self, value: Any) -> None:
+        number: float = value
+        write_f64_le(self._out, number)
+
+
+class _Nullable(Column):
+    """Which are null, then the values."""
+
+    def __init__(self, values: Column) -> None:
+        self._nulls = BytesWriter()
+        self._values = values
+
+    def add(self, value: Any) -> None:
+        if value is None:
+            self._nulls.append(1)
+            self._values.add_nothing()
+        else:
+            self._nulls.append(0)
+            self._values.add(value)
+
+    def put(self, parts: list[bytes]) -> None:
+        parts.append(self._nulls.getvalue())
+        self._values.put(parts)
+
+
+class _Symbols(Column):
+    """A dictionary of the texts that there are, then each value's place in it."""
+
+    def __init__(self) -> None:
+        self.prefix = _KEYS_WITH_DICTIONARY
+        self._places: dict[Any, int] = {}
+        self._texts = _Strings()
+        self._values = BytesWriter()
+
+    def add(self, value: Any) -> None:
+        place = self._places.get(value)
+        if place is None:
+            self._texts.add(value)
+            place = len(self._places)
+            self._places[value] = place
+        write_i32_le(self._values, place)
+
+    def put(self, parts: list[bytes]) -> None:
+        keys, values = len(self._places), self._values.getvalue()
+        if not keys:
+            return
+        width = _ONE_BYTE if keys <= 1 << 8 else _FOUR_BYTES
+        parts.append(struct.pack("<QQ", _OWN_KEYS | width, keys))
+        self._texts.put(parts)
+        parts.append(struct.pack("<Q", len(values) // 4))
+        parts.append(values[::4] if width == _ONE_BYTE else values)
+
+
+class _Arrays(Column):
+    """Where each row's items end, then the items of all."""
+
+    def __init__(self, items: Column) -> None:
+        self.prefix = items.prefix
+        self._ends = BytesWriter()
+        self._end = 0
+        self._items = items
+
+    def add(self, value: Any) -> None:
+        for item in value:
+            self._items.add(item)
+        self._end += len(value)
+        write_i64_le(self._ends, self._end)
+
+    def put(self, parts: list[bytes]) -> None:
+        parts.append(self._ends.getvalue())
+        self._items.put(parts)
+
+
+class _Maps(Column):
+    """Where each row's items end, then the keys of all, then what they stand for."""
+
+    def __init__(self, keys: Column, items: Column) -> None:
+        self.prefix = keys.prefix + items.prefix
+        self._ends = BytesWriter()
+        self._end = 0
+        self._keys = keys
+        self._items = items
+
+    def add(self, value: Any) -> None:
+        found: dict[Any, Any] = value
+        for key, item in found.items():
+            self._keys.add(key)
+            self._items.add(item)
+        self._end += len(found)
+        write_i64_le(self._ends, self._end)
+
+    def put(self, parts: list[bytes]) -> None:
+        parts.append(self._ends.getvalue())
+        self._keys.put(parts)
+        self._items.put(parts)
+
+
+class _Pairs(Column):
+    """The first of all, then the second."""
+
+    def __init__(self) -> None:
+        self._first = _Strings()
+        self._second = _Strings()
+
+    def add(self, value: Any) -> None:
+        first, second = value
+        self._first.add(first)
+        self._second.add(second)
+
+    def put(self, parts: list[bytes]) -> None:
+        self._first.put(parts)
+        self._second.put(parts)
+
+
+class NativeBlock:
+    """Rows of a table, encoded as they are added; after an error it is of no use.
+
+    Args:
+        names: of the columns.
+        types: theirs, as ClickHouse writes them.
     """
-    parts = [_length(len(names)), _length(len(rows))]
-    for name, kind, values in zip(names, types, _columns(rows, len(names)), strict=True):
-        for text in (name.encode(), kind.encode()):
-            parts += (_length(len(text)), text)
-        prefix, encode = encoder_of(kind)
-        parts.append(prefix)
-        encode(values, parts)
-    return b"".join(parts)
+
+    def __init__(self, names: Sequence[str], types: Sequence[str]) -> None:
+        self._names = names
+        self._types = types
+        self._columns: list[Column] = [column_of(kind) for kind in types]
+        self._rows = 0
+
+    def add(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Add rows, their values in the order of `names`.
+
+        Raises one of `ENCODING_ERRORS` where a value is not of its column's type, or a row has more
+        or fewer values than there are columns.
+        """
+        columns = self._columns
+        width = len(columns)
+        for row in rows:
+            if len(row) != width:
+                raise ValueError(f"a row has {len(row)} values for {width} columns")
+            for at in range(width):
+                columns[at].add(row[at])
+        self._rows += len(rows)
+
+    def encoded(self) -> bytes:
+        """All rows (at least one) as a block."""
+        head = BytesWriter()
+        _put_length(head, len(self._columns))
+        _put_length(head, self._rows)
+        parts = [head.getvalue()]
+        for name, kind, column in zip(self._names, self._types, self._columns, strict=True):
+            title = _Strings()
+            title.add(name)
+            title.add(kind)
+            title.put(parts)
+            parts.append(column.prefix)
+            column.put(parts)
+        return b"".join(parts)
 
 
-def _columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
-    columns: list[list[Any]] = [[] for _ in range(width)]
-    for at in range(0, len(rows), _TURNED_AT_ONCE):
-        turned = zip(*rows[at : at + _TURNED_AT_ONCE], strict=True)
-        for column, values in zip(columns, turned, strict=True):
-            column.extend(values)
-    return columns
-
-
-@cache
-def encoder_of(kind: str) -> tuple[bytes, Encoder]:
-    """What comes before the values of a type, and what encodes them.
+def column_of(kind: str) -> Column:
+    """An empty column of a type.
 
     Raises `NotImplementedError` for a type that no table of ours has had yet.
     """
@@ -101,98 +273,57 @@ def encoder_of(kind: str) -> tuple[bytes, Encoder]:
     arguments = [part.strip() for part in _ARGUMENT.findall(inside or "")]
     match name, arguments:
         case "String", []:
-            return b"", _strings
+            return _Strings()
         case "LowCardinality", ["String"]:
-            return _KEYS_WITH_DICTIONARY, _symbols
-        case "Nullable", [of] if of.partition("(")[0] in _NUMBERS:
-            return b"", _nullable(_code(of))
+            return _Symbols()
+        case "Nullable", [of]:
+            return _Nullable(_numbers(of))
         case "Array", [of]:
-            prefix, items = encoder_of(of)
-            return prefix, _array(items)
+            return _Arrays(column_of(of))
         case "Map", [key, value]:
-            (of_keys, keys), (of_items, items) = encoder_of(key), encoder_of(value)
-            return of_keys + of_items, _map(keys, items)
+            return _Maps(column_of(key), column_of(value))
         case "Tuple", ["String", "String"]:
-            return b"", _pairs
-        case number, _ if number in _NUMBERS:
-            return b"", _numbers(_code(kind))
+            return _Pairs()
+        case _:
+            return _numbers(kind)
+
+
+def _numbers(kind: str) -> Column:
+    """An empty column of numbers of a fixed width."""
+    match kind.partition("(")[0]:
+        case "UInt8":
+            return _UInt8()
+        case "UInt16":
+            return _UInt16()
+        case "UInt32" | "DateTime":
+            return _UInt32()
+        case "UInt64":
+            return _UInt64()
+        case "Int32":
+            return _Int32()
+        case "Int64" | "DateTime64":
+            return _Int64()
+        case "Float64":
+            return _Float64()
         case _:
             raise NotImplementedError(f"sinks.native does not encode the type {kind}")
 
 
-def _code(kind: str) -> str:
-    return _NUMBERS[kind.partition("(")[0]]
+def _put_length(out: BytesWriter, length: int) -> None:
+    """Write an unsigned number as the format does (LEB128)."""
+    while length > 127:
+        out.append(length & 127 | 128)
+        length >>= 7
+    out.append(length)
 
 
-def _packed(code: str, values: Values) -> bytes:
-    return struct.pack(f"<{len(values)}{code}", *values)
+def _checked(number: int, most: int) -> int:
+    if not 0 <= number <= most:
+        raise OverflowError(f"{number} is not between 0 and {most}")
+    return number
 
 
-def _numbers(code: str) -> Encoder:
-    def encode(values: Values, parts: list[bytes]) -> None:
-        parts.append(_packed(code, values))
-
-    return encode
-
-
-def _nullable(code: str) -> Encoder:
-    def encode(values: Values, parts: list[bytes]) -> None:
-        if None in values:
-            parts.append(bytes([value is None for value in values]))
-            parts.append(_packed(code, [0 if value is None else value for value in values]))
-        else:
-            parts += (bytes(len(values)), _packed(code, values))
-
-    return encode
-
-
-def _strings(values: Values, parts: list[bytes]) -> None:
-    data = [value.encode() if type(value) is str else value for value in values]
-    sizes = list(map(len, data))
-    of_size = _LENGTHS.__getitem__ if max(sizes, default=0) < len(_LENGTHS) else _length
-    lengths = map(of_size, sizes)
-    parts.append(b"".join(chain.from_iterable(zip(lengths, data, strict=True))))
-
-
-def _symbols(values: Values, parts: list[bytes]) -> None:
-    if not values:
-        return
-    keys = dict.fromkeys(values)
-    indices = {key: at for at, key in enumerate(keys)}
-    _, width, code = next(of_size for of_size in _INDICES if len(keys) <= of_size[0])
-    parts.append(struct.pack("<QQ", _OWN_KEYS | width, len(keys)))
-    _strings(list(keys), parts)
-    parts.append(struct.pack("<Q", len(values)))
-    if len(keys) == 1:
-        parts.append(bytes(len(values)))
-    elif code == "B":
-        parts.append(bytes(map(indices.__getitem__, values)))
-    else:
-        parts.append(_packed(code, list(map(indices.__getitem__, values))))
-
-
-def _ends(values: Values) -> bytes:
-    """Where each row's items end."""
-    return _packed("Q", list(accumulate(map(len, values))))
-
-
-def _array(items: Encoder) -> Encoder:
-    def encode(values: Values, parts: list[bytes]) -> None:
-        parts.append(_ends(values))
-        items(list(chain.from_iterable(values)), parts)
-
-    return encode
-
-
-def _map(keys: Encoder, items: Encoder) -> Encoder:
-    def encode(values: Values, parts: list[bytes]) -> None:
-        parts.append(_ends(values))
-        keys(list(chain.from_iterable(values)), parts)
-        items(list(chain.from_iterable(map(dict.values, values))), parts)
-
-    return encode
-
-
-def _pairs(values: Values, parts: list[bytes]) -> None:
-    for at in (0, 1):
-        _strings([value[at] for value in values], parts)
+def _signed(number: int, most: int) -> int:
+    """The signed number with the bits of an unsigned one."""
+    _checked(number, most)
+    return number if number <= most >> 1 else number - most - 1

@@ -33,7 +33,7 @@ from sinks.errors import (
     StoreRefused,
     StoreUnavailable,
 )
-from sinks.native import ENCODING_ERRORS, native_block
+from sinks.native import ENCODING_ERRORS, NativeBlock
 
 EMBEDDED: Final = "embedded"
 
@@ -55,6 +55,9 @@ INSERT_SETTINGS: Final = {
     "max_threads": 1,
     "max_insert_threads": 1,
 }
+
+ENCODED_AT_ONCE: Final = 2_000
+"""Rows after which other threads have their turn: compiled code never lets go by itself."""
 
 _RETRYABLE_STATUSES: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _STATUS = re.compile(r"HTTP status (\d{3})")
@@ -141,8 +144,10 @@ class Store:
         if not rows:
             return
         names, types = row_type.columns(), row_type.types()
+        block = NativeBlock(names, types)
         try:
-            block = native_block(names, types, rows)
+            for first in range(0, len(rows), ENCODED_AT_ONCE):
+                block.add(rows[first : first + ENCODED_AT_ONCE])
         except ENCODING_ERRORS as error:
             words = f"cannot encode a row of {row_type.TABLE}: {error!r}"
             raise StoreRefused(self.place, words) from error
@@ -151,7 +156,7 @@ class Store:
             self._client.raw_insert(
                 row_type.TABLE,
                 column_names=names,
-                insert_block=_compressed(block, compression),
+                insert_block=_compressed(block.encoded(), compression),
                 settings=INSERT_SETTINGS,
                 fmt="Native",
                 compression=compression,

@@ -32,7 +32,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.timeout(2 * COMPILE_SECONDS)
-def test_the_laws_of_the_fold_hold_compiled(compiled: Path) -> None:
+def test_the_laws_of_what_is_compiled_hold_compiled(compiled: Path) -> None:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join((str(compiled), str(ROOT)))}
     # -P and an empty pythonpath: what is imported is what was compiled, not what lies here.
     python = [sys.executable, "-P"]
@@ -46,7 +46,7 @@ def test_the_laws_of_the_fold_hold_compiled(compiled: Path) -> None:
     )
     assert imported.stdout.startswith(str(compiled))
     assert imported.stdout.strip().endswith(".so")
-    laws = ["tests/streams/fold", "tests/schemas/test_decode.py"]
+    laws = ["tests/streams/fold", "tests/schemas/test_decode.py", "tests/sinks/test_native.py"]
     run = subprocess.run(
         [*python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "pythonpath=", *laws],
         env=environment,

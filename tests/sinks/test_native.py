@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from schemas.rows import EventRow, InteractionRow, KpiPaneRow
-from sinks.native import ENCODING_ERRORS, encoder_of, native_block
+from sinks.native import ENCODING_ERRORS, NativeBlock, column_of
 from sinks.store import Store
 from tests.support.rows import row
 
@@ -70,14 +70,15 @@ def test_rows_keep_their_own_items_of_arrays_and_maps(store: Store) -> None:
 def test_a_value_that_is_not_of_its_columns_type_is_an_error(wrong: dict[str, Any]) -> None:
     rows = [row(EventRow), row(EventRow, **wrong)]
     with pytest.raises(ENCODING_ERRORS):
-        native_block(EventRow.columns(), EventRow.types(), rows)
+        NativeBlock(EventRow.columns(), EventRow.types()).add(rows)
 
 
-def test_a_row_that_is_too_short_is_an_error() -> None:
+@pytest.mark.parametrize("wrong", [row(EventRow)[:-1], (*row(EventRow), 1)])
+def test_a_row_of_another_width_is_an_error(wrong: tuple[Any, ...]) -> None:
     with pytest.raises(ENCODING_ERRORS):
-        native_block(EventRow.columns(), EventRow.types(), [row(EventRow), row(EventRow)[:-1]])
+        NativeBlock(EventRow.columns(), EventRow.types()).add([row(EventRow), wrong])
 
 
 def test_a_type_that_is_not_known_is_named() -> None:
     with pytest.raises(NotImplementedError, match="UUID"):
-        encoder_of("Array(UUID)")
+        column_of("Array(UUID)")
