@@ -90,7 +90,11 @@ class Publisher:
                 raise
             # Tansu knows no producer ids when it keeps its topics in memory; others may forbid
             # them to us. Whatever else is wrong shows again at the second attempt.
-            log.info("%s gives us no producer id (%s): repeats stay", self._bootstrap, error)
+            log.info(
+                "%s gives out no producer ids (%s): what has to be sent twice lies on its topic"
+                " twice, and counts once",
+                *(self._bootstrap, error),
+            )
             arguments = {**self._arguments, "enable_idempotence": False}
             return await _started(self._bootstrap, arguments)
 
