@@ -17,8 +17,6 @@ from typing import Final
 
 STEPS: Final = ((30.0, 10), (60.0, 10), (112.5, 8))
 """Length and number of the steps in which time is followed: up to 5, 15 and 30 minutes."""
-FULLEST: Final = 0.999
-"""The occupancy beyond which a queue that nobody leaves takes hours to settle: as good as never."""
 MOST_AGENTS: Final = 2_000
 """More than these are not looked for."""
 EXACTLY_BELOW: Final = 12.0
@@ -75,32 +73,6 @@ def answered_in_time(load: Load, agents: int, most: int) -> list[float]:
         times = span * (serving + (ahead + 1) * leaving) / (ahead + 1)
         log_term += math.log(times) if times > 0 else -math.inf
     return found
-
-
-def stationary(load: Load, agents: int) -> list[float] | None:
-    """Probability of each number of contacts once the queue has settled; None where it never does.
-
-    Terms are reckoned as logarithms and divided by the greatest, so that none overflows.
-    """
-    if not load.leaving and load.arrivals * load.handle > agents * FULLEST:
-        return None
-    if load.arrivals <= 0:
-        return [1.0]
-    logs, greatest = [0.0], 0.0
-    while logs[-1] > greatest - 35 or len(logs) <= load.arrivals * load.handle:
-        logs.append(logs[-1] + math.log(load.arrivals / load.departures(len(logs), agents)))
-        greatest = max(greatest, logs[-1])
-    terms = [math.exp(log - greatest) for log in logs]
-    total = math.fsum(terms)
-    return [term / total for term in terms]
-
-
-def settled_service_level(load: Load, agents: int) -> float:
-    """Share of contacts answered within the target once the queue has settled."""
-    chances = stationary(load, agents)
-    if chances is None:
-        return 0.0
-    return _expected(chances, answered_in_time(load, agents, len(chances) - 1))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,14 @@ from streams.monitor.forecast import (
     Load,
     Share,
     agents_needed,
+    answered_in_time,
     breach_probability,
     course,
-    settled_service_level,
-    stationary,
 )
 
 SLACK = 1e-9
+FULLEST = 0.999
+"""The occupancy beyond which a queue that nobody leaves takes hours to settle: as good as never."""
 loads = st.builds(
     Load,
     arrivals=st.floats(0, 0.2),
@@ -25,6 +26,33 @@ loads = st.builds(
 )
 agents = st.integers(0, 30)
 present = st.integers(0, 50)
+
+
+def stationary(load: Load, agents: int) -> list[float] | None:
+    """Probability of each number of contacts once the queue has settled; None where it never does.
+
+    Terms are reckoned as logarithms and divided by the greatest, so that none overflows.
+    """
+    if not load.leaving and load.arrivals * load.handle > agents * FULLEST:
+        return None
+    if load.arrivals <= 0:
+        return [1.0]
+    logs, greatest = [0.0], 0.0
+    while logs[-1] > greatest - 35 or len(logs) <= load.arrivals * load.handle:
+        logs.append(logs[-1] + math.log(load.arrivals / load.departures(len(logs), agents)))
+        greatest = max(greatest, logs[-1])
+    terms = [math.exp(log - greatest) for log in logs]
+    total = math.fsum(terms)
+    return [term / total for term in terms]
+
+
+def settled_service_level(load: Load, agents: int) -> float:
+    """Share of contacts answered within the target once the queue has settled."""
+    chances = stationary(load, agents)
+    if chances is None:
+        return 0.0
+    in_time = answered_in_time(load, agents, len(chances) - 1)
+    return math.fsum(chance * share for chance, share in zip(chances, in_time, strict=True))
 
 
 def erlang_c(offered: float, agents: int) -> float:
