@@ -169,7 +169,7 @@ class AlertThresholds(Section):
     `critical`."""
     for_seconds: float = Field(default=0, ge=0, le=86_400)
     """How long the value must stand there before anybody is told."""
-    minimum_contacts: int = Field(default=1, ge=0)
+    minimum_contacts: int = Field(default=5, ge=0)
     """Contacts offered in the window below which a KPI of a window is not judged."""
     window: AlertWindow = "15m"
     """The rolling window of a KPI that has one."""
@@ -200,7 +200,7 @@ class CompoundAlert(Section):
     """How long they must hold before anybody is told."""
     closes_after_seconds: float = Field(default=60, ge=0, le=86_400)
     """How long they must not hold before it is over."""
-    minimum_contacts: int = Field(default=1, ge=0)
+    minimum_contacts: int = Field(default=5, ge=0)
     """Contacts offered in the window below which KPIs of a window are not judged."""
     window: AlertWindow = "15m"
     """The rolling window of the KPIs that have one."""

@@ -123,6 +123,13 @@ QUEUE_METRICS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
             " forecasts of the last day that have come due: 0 is perfect, 0.25 knows nothing."
         ),
     ),
+    "queue_judged_value": (
+        ("kpi",),
+        (
+            "The KPI of a rolling window that the queue has an alert for, in that alert's window;"
+            " absent with less traffic than the alert asks for."
+        ),
+    ),
     "queue_threshold": (
         ("kpi", "severity"),
         (

@@ -186,8 +186,8 @@ def _close(changes: list[tuple[Change, Breach]], watch: Watch, live: Live, becau
 
 
 def _of_thresholds(kpi: str, alert: AlertThresholds, live: Live) -> Verdict | None:
-    value = live.kpi(kpi, alert.window)
-    if value is None or _too_little(kpi in WINDOWED, alert, live):
+    value = live.judged(kpi, alert)
+    if value is None:
         return None
     low = kpi in LOW_IS_BAD
     reached: dict[Severity, float] = {}
@@ -212,11 +212,9 @@ def _is_over(value: float, opens: float, closes: float, low: bool) -> bool:
 
 def _of_compound(alert: CompoundAlert, live: Live, watch: Watch) -> Verdict | None:
     conditions = conditions_of(alert.when)
-    values = [live.kpi(c.kpi, alert.window) for c in conditions]
+    values = [live.judged(c.kpi, alert) for c in conditions]
     known = [value for value in values if value is not None]
-    if len(known) < len(values) or _too_little(
-        any(c.kpi in WINDOWED for c in conditions), alert, live
-    ):
+    if len(known) < len(values):
         return None
     if all(c.holds(value) for c, value in zip(conditions, known, strict=True)):
         watch.over_since = None
@@ -224,10 +222,6 @@ def _of_compound(alert: CompoundAlert, live: Live, watch: Watch) -> Verdict | No
     watch.over_since = live.at if watch.over_since is None else watch.over_since
     over = live.at - watch.over_since >= alert.closes_after_seconds * 1000
     return Verdict(known[0], {}, conditions[0].value if over else None)
-
-
-def _too_little(windowed: bool, alert: AlertThresholds | CompoundAlert, live: Live) -> bool:
-    return windowed and live.windows[alert.window].offered < alert.minimum_contacts
 
 
 def _window(name: str, alert: AlertThresholds | CompoundAlert) -> str:

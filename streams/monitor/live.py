@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from schemas.live import AGENT_STATES, HORIZONS, QUANTILES, WINDOWS
-from schemas.queues import QueueSettings
+from schemas.queues import WINDOWED, AlertThresholds, CompoundAlert, QueueSettings
 from streams.monitor.queue import OUTCOMES, Queue
 from streams.monitor.rules import MonitorRules, ServiceLevel, is_open
 from streams.monitor.vectors import (
@@ -90,6 +90,12 @@ class Live:
                 return max(known, default=None)
             case _:
                 raise ValueError(f"no KPI is called {kpi!r}")
+
+    def judged(self, kpi: str, alert: AlertThresholds | CompoundAlert) -> float | None:
+        """The value of a KPI that an alert judges, in its window; None with too little traffic."""
+        if kpi in WINDOWED and self.windows[alert.window].offered < alert.minimum_contacts:
+            return None
+        return self.kpi(kpi, alert.window)
 
     def row(self, version: int) -> tuple[Any, ...]:
         """The row of `QueueLiveRow`."""

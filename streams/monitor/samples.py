@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from schemas.live import AGENT_STATES, HORIZONS, QUANTILES
-from schemas.queues import SEVERITIES
+from schemas.queues import SEVERITIES, WINDOWED
 from streams.monitor.breaches import Watch
 from streams.monitor.live import Live
 
@@ -66,6 +66,8 @@ def _alerts(live: Live, watches: Mapping[str, Watch]) -> Values:
         return
     yield "queue_threshold", TARGET, live.settings.target_ratio
     for kpi, alert in live.settings.alerts.items():
+        if kpi in WINDOWED:
+            yield "queue_judged_value", (kpi,), live.judged(kpi, alert)
         for severity in SEVERITIES:
             yield "queue_threshold", (kpi, severity), alert.opens_at(severity)
             yield "queue_closing_threshold", (kpi, severity), alert.closes_at(severity)

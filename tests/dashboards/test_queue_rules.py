@@ -83,15 +83,10 @@ class Crossing:
     summary: Callable[[float], str]
     description: Callable[[float, float, str], str]
     since_now: bool = False
-    needs_traffic: bool = False
 
     def values(self, segments: Segments) -> list[dict[str, str]]:
-        """The KPI's series; and its traffic, where it needs any."""
-        found = [series(self.metric, segments, self.since_now, **self.labels)]
-        if self.needs_traffic:
-            traffic = [(s, None if value is None else 5) for s, value in segments]
-            found.append(series("queue_offered", traffic, window="15m"))
-        return found
+        """The KPI's series."""
+        return [series(self.metric, segments, self.since_now, **self.labels)]
 
     def thresholds(self, segments: Segments, severity: str = "warning") -> list[dict[str, str]]:
         """Opening and closing, wherever `segments` have a value."""
@@ -141,28 +136,25 @@ CROSSINGS = [
     ),
     Crossing(
         "SwitchboardSlowAnswer", "average_speed_of_answer_seconds",
-        "queue_average_speed_of_answer_seconds", {"window": "15m"}, 60, 5, 20, 25, 30, 45,
+        "queue_judged_value", {"kpi": "average_speed_of_answer_seconds"}, 60, 5, 20, 25, 30, 45,
         lambda v: f"support answers after {seconds_of(v)}",
-        lambda v, t, s: "The mean wait of contacts offered to support (acme) in the last 15 minutes"
+        lambda v, t, s: "The mean wait of contacts offered to support (acme) in its alert's window"
         f" and answered is {seconds_of(v)}; the {s} threshold is {seconds_of(t)}.",
-        needs_traffic=True,
     ),
     Crossing(
-        "SwitchboardAbandonment", "abandonment_ratio", "queue_abandonment_ratio",
-        {"window": "15m"}, 60, 0.01, 0.05, 0.08, 0.1, 0.25,
+        "SwitchboardAbandonment", "abandonment_ratio", "queue_judged_value",
+        {"kpi": "abandonment_ratio"}, 60, 0.01, 0.05, 0.08, 0.1, 0.25,
         lambda v: f"{share_of(v)} of support hang up",
-        lambda v, t, s: "Of the contacts offered to support (acme) in the last 15 minutes"
+        lambda v, t, s: "Of the contacts offered to support (acme) in its alert's window"
         f" {share_of(v)} hung up while they waited; the {s} threshold is {share_of(t)}.",
-        needs_traffic=True,
     ),
     Crossing(
-        "SwitchboardServiceLevelLow", "service_level_ratio", "queue_service_level_ratio",
-        {"window": "15m", "preset": "offered"}, 60, 0.95, 0.8, 0.75, 0.7, 0.5,
+        "SwitchboardServiceLevelLow", "service_level_ratio", "queue_judged_value",
+        {"kpi": "service_level_ratio"}, 60, 0.95, 0.8, 0.75, 0.7, 0.5,
         lambda v: f"The service level of support is {share_of(v)}",
-        lambda v, t, s: "Of the contacts offered to support (acme) in the last 15 minutes"
+        lambda v, t, s: "Of the contacts offered to support (acme) in its alert's window"
         f" {share_of(v)} were answered within the target, by the queue's preset; the {s} threshold"
         f" is {share_of(t)}.",
-        needs_traffic=True,
     ),
     Crossing(
         "SwitchboardFewAgents", "agents_available", "queue_agents", {"state": "available"}, 30,
@@ -279,10 +271,6 @@ def test_a_threshold(rule: Crossing, tmp_path: Path) -> None:
             ),
         ),
     ]  # fmt: skip
-    if rule.needs_traffic:
-        quiet = series("queue_offered", [(900, 4)], window="15m")
-        alone = series(rule.metric, [(900, rule.worse)], **rule.labels)
-        cases.append(case("too little traffic", [*known, alone, quiet], check(name, 240)))
     promtool(tmp_path, cases)
 
 

@@ -9,6 +9,7 @@ from streams.monitor.breaches import NO_DATA_MS, Change, Watch, judge
 from streams.monitor.live import Live, live
 from streams.monitor.queue import Queue
 from streams.monitor.rules import MonitorRules
+from streams.monitor.samples import values_of
 from tests.support.fold import MONDAY_MS
 
 
@@ -94,6 +95,24 @@ def test_little_traffic_is_not_judged() -> None:
     seen = live_of(settings, 0)
     windows = {n: replace(w, offered=9, service_level=0.1) for n, w in seen.windows.items()}
     assert not judge({}, replace(seen, windows=windows), judging=True)
+
+
+def test_prometheus_is_given_what_the_stream_judges() -> None:
+    """In the alert's own window, and with the traffic that it asks for."""
+    kpi = "service_level_ratio"
+    thresholds = AlertThresholds(warning=0.8, minimum_contacts=10, window="30m")
+    settings = QueueSettings(alerts={kpi: thresholds, "waiting": AlertThresholds(warning=2)})
+    seen = live_of(settings, 0)
+    windows = dict(seen.windows)
+    for window, offered, level in (("15m", 99, 0.9), ("30m", 9, 0.1)):
+        windows[window] = replace(windows[window], offered=offered, service_level=level)
+    judged = "queue_judged_value"
+    assert not [key for key in values_of(replace(seen, windows=windows), {}) if key[0] == judged]
+    windows["30m"] = replace(windows["30m"], offered=10)
+    found = values_of(replace(seen, windows=windows), {})
+    assert {key: value for key, value in found.items() if key[0] == judged} == {
+        (judged, (kpi,)): 0.1
+    }
 
 
 def test_outside_business_hours_nothing_opens_and_what_is_open_closes() -> None:
