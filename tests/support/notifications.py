@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,14 @@ class Receiver:
 
     def __init__(self) -> None:
         self.sent: list[dict[str, Any]] = []
-        kept = self.sent
+        self.at: list[float] = []
+        """When each came, by `time.time`."""
+        kept, at = self.sent, self.at
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 length = int(self.headers["Content-Length"])
+                at.append(time.time())
                 kept.append(json.loads(self.rfile.read(length)))
                 self.send_response(200)
                 self.end_headers()
@@ -65,11 +69,19 @@ def hurried(directory: Path) -> list[Path]:
     return written
 
 
-def routed_to(receiver: Receiver) -> dict[str, Any]:
-    """The shipped routes, to one webhook and at once."""
+def as_shipped() -> tuple[list[Path], str]:
+    """The shipped rules, and how often Prometheus scrapes and judges."""
+    intervals = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text())["global"]
+    assert intervals["scrape_interval"] == intervals["evaluation_interval"]
+    return sorted((PROMETHEUS / "rules").glob("*.yml")), intervals["scrape_interval"]
+
+
+def routed_to(receiver: Receiver, *, at_once: bool = True) -> dict[str, Any]:
+    """The shipped routes to one webhook; at once, or when they say."""
     shipped = ROOT / "dashboards/alertmanager/alertmanager.yml"
     configuration: dict[str, Any] = yaml.safe_load(shipped.read_text())
-    configuration["route"] |= {"group_wait": SOON, "group_interval": SOON}
+    if at_once:
+        configuration["route"] |= {"group_wait": SOON, "group_interval": SOON}
     for one in configuration["receivers"]:
         one["webhook_configs"] = [{"url": receiver.url, "send_resolved": True}]
     return configuration
