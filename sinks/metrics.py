@@ -129,6 +129,14 @@ class Metrics:
             "Checkpoints that could not be read when a partition was taken over.",
             ("topic", "partition"),
         )
+
+        # Who was told (`switchboard alerts deliver`)
+        self.webhook_messages = self._counter(
+            "webhook_messages_total",
+            "Breaches by what became of them at a webhook: delivered, retried (once for each try"
+            " that is followed by another), set_aside.",
+            ("webhook", "outcome"),
+        )
         self.build = Info(
             f"{PREFIX}_build", "Version of the running program.", registry=self.registry
         )

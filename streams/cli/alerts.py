@@ -1,16 +1,21 @@
-"""`switchboard alerts`: tell webhooks of breaches; make the secret of one."""
+"""`switchboard alerts`: tell webhooks of breaches, also once more; make the secret of one."""
 
 import asyncio
 import base64
 import logging
 import secrets
 import signal
+from contextlib import AsyncExitStack
+from functools import partial
+from pathlib import Path
+from typing import Annotated
 
 import typer
 from aiokafka.errors import KafkaError
 
 from schemas.settings import Settings
 from schemas.webhooks import SECRET_PREFIX
+from sinks.metrics import Metrics
 from streams.broker_admin import Security
 from streams.cli.options import (
     BrokerOption,
@@ -22,6 +27,7 @@ from streams.cli.options import (
     out,
     settings_with_broker,
 )
+from streams.http import serving
 
 app = typer.Typer(no_args_is_help=True, help="Tell webhooks when a queue breaches its target.")
 
@@ -31,6 +37,9 @@ def deliver(
     broker: BrokerOption = None,
     config: ConfigOption = None,
     data: DataOption = None,
+    serve: Annotated[
+        bool, typer.Option(help="Serve /healthz and /metrics where [http] says.")
+    ] = False,
     verbose: VerboseOption = False,
 ) -> None:
     """Deliver every breach to the configured webhooks, until SIGTERM or Ctrl-C.
@@ -40,16 +49,52 @@ def deliver(
     that stays the same; what cannot be delivered is set aside on `queue.breaches.undelivered`.
     """
     log_to_stderr(verbose, level=logging.INFO)
+    settings = _with_webhooks(broker, config, data)
+    err.print(f"Delivering breaches to {', '.join(settings.webhooks.urls)}", markup=False)
+    asyncio.run(_deliver(settings, serve=serve))
+
+
+@app.command()
+def redeliver(
+    broker: BrokerOption = None,
+    config: ConfigOption = None,
+    data: DataOption = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """Deliver what was set aside for the configured webhooks up to now, and end.
+
+    For when a receiver is well again. What it still does not take is set aside once more.
+    """
+    log_to_stderr(verbose, level=logging.INFO)
+    asyncio.run(_deliver(_with_webhooks(broker, config, data), again=True))
+
+
+def _with_webhooks(broker: str | None, config: Path | None, data: Path | None) -> Settings:
     settings = settings_with_broker(broker, config, data)
     if not settings.webhooks.urls:
         raise typer.BadParameter(
             "no webhook is configured, so nobody would be told: name one under [webhooks]",
             param_hint="webhooks.urls",
         )
-    asyncio.run(_deliver(settings))
+    return settings
 
 
-async def _deliver(settings: Settings) -> None:
+class _Running:
+    """How a process is that ends when it fails: well, while it answers."""
+
+    def not_ready(self) -> str:
+        """It is."""
+        return ""
+
+    def failure(self) -> str:
+        """None."""
+        return ""
+
+    def show_queues(self) -> None:
+        """There are none here."""
+
+
+async def _deliver(settings: Settings, *, serve: bool = False, again: bool = False) -> None:
     from streams.webhooks.deliver import Delivery, Endpoint
 
     stop = asyncio.Event()
@@ -57,6 +102,11 @@ async def _deliver(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     webhooks, broker = settings.webhooks, settings.broker
+    metrics = Metrics()
+
+    def counted(name: str, outcome: str) -> None:
+        metrics.webhook_messages.labels(name, outcome).inc()
+
     deliveries = [
         Delivery(
             Endpoint(
@@ -71,14 +121,20 @@ async def _deliver(settings: Settings) -> None:
             broker.group,
             stop,
             Security.of(broker).producer_options(),
+            partial(counted, name),
         )
         for name, url in webhooks.urls.items()
     ]
-    err.print(f"Delivering breaches to {', '.join(webhooks.urls)}", markup=False)
     try:
-        async with asyncio.TaskGroup() as group:
-            for delivery in deliveries:
-                group.create_task(delivery.run())
+        async with AsyncExitStack() as beside:
+            if serve:
+                address = await beside.enter_async_context(
+                    serving(settings.http, _Running(), metrics)
+                )
+                err.print(f"health and metrics at http://{address}")
+            async with asyncio.TaskGroup() as group:
+                for delivery in deliveries:
+                    group.create_task(delivery.run_again() if again else delivery.run())
     except* KafkaError as broken:
         raise typer.BadParameter(
             f"the broker at {broker.url} cannot be used ({broken.exceptions[0]})",

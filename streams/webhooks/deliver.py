@@ -10,7 +10,7 @@ I/O: the broker, through aiokafka, and the webhook, through aiohttp.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 GONE: Final = 410
 """The answer of a receiver that wants nothing any more, by the specification."""
 POLL_MS: Final = 500
+WEBHOOK: Final = "webhook"
+"""The header that says for whom a record was set aside."""
 SHOWN_CHARACTERS: Final = 200
 
 
@@ -59,6 +61,7 @@ class Delivery:
         bootstrap: `host:port` of the broker, several with commas between.
         group: consumer group of the installation; the webhook's is made from it.
         stop: set it to end; the message in hand is left to the next run, unless it is done.
+        counted: called with `delivered`, `retried` or `set_aside` whenever that happens.
         options: further arguments of aiokafka's clients, such as those of its security.
     """
 
@@ -69,12 +72,14 @@ class Delivery:
         group: str,
         stop: asyncio.Event,
         options: Mapping[str, Any] | None = None,
+        counted: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._endpoint = endpoint
         self._bootstrap = bootstrap
         self._group = f"{group}-webhook-{endpoint.name}"
         self._stop = stop
         self._options = dict(options or {})
+        self._counted = counted
         self.delivered = 0
         self.set_aside = 0
 
@@ -84,10 +89,38 @@ class Delivery:
         Raises:
             aiokafka.errors.KafkaError: the broker refuses us, or is gone for long.
         """
+        async with self._connected(self._group, QUEUE_BREACHES) as parts:
+            while not self._stop.is_set():
+                if not await self._one(*parts):
+                    return
+
+    async def run_again(self) -> None:
+        """Deliver what was set aside for this webhook up to now, and return.
+
+        What cannot be delivered now either is set aside once more. Of its own group: what was
+        delivered this way is not delivered so again.
+
+        Raises:
+            aiokafka.errors.KafkaError: the broker refuses us, or is gone for long.
+        """
+        async with self._connected(f"{self._group}-again") as (consumer, producer, session):
+            numbers = await producer.partitions_for(QUEUE_BREACHES_UNDELIVERED)
+            partitions = [TopicPartition(QUEUE_BREACHES_UNDELIVERED, n) for n in sorted(numbers)]
+            consumer.assign(partitions)
+            ends = await consumer.end_offsets(partitions)
+            while not self._stop.is_set():
+                reached = [await consumer.position(tp) >= ends[tp] for tp in partitions]
+                if all(reached) or not await self._one(consumer, producer, session):
+                    return
+
+    @contextlib.asynccontextmanager
+    async def _connected(
+        self, group: str, *topics: str
+    ) -> AsyncIterator[tuple[AIOKafkaConsumer, AIOKafkaProducer, ClientSession]]:
         consumer = AIOKafkaConsumer(
-            QUEUE_BREACHES,
+            *topics,
             bootstrap_servers=self._bootstrap,
-            group_id=self._group,
+            group_id=group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             # One message may be tried for minutes; the group must not take that for death.
@@ -97,13 +130,24 @@ class Delivery:
         producer = AIOKafkaProducer(bootstrap_servers=self._bootstrap, acks="all", **self._options)
         timeout = ClientTimeout(total=self._endpoint.timeout_seconds)
         async with producer, consumer, ClientSession(timeout=timeout) as session:
-            while not self._stop.is_set():
-                fetched = await consumer.getmany(timeout_ms=POLL_MS, max_records=1)
-                for partition, records in fetched.items():
-                    for record in records:
-                        if not await self._settled(record, session, producer):
-                            return
-                        await _commit(consumer, partition, record.offset + 1)
+            yield consumer, producer, session
+
+    async def _one(
+        self, consumer: AIOKafkaConsumer, producer: AIOKafkaProducer, session: ClientSession
+    ) -> bool:
+        """Settle the next record, if one comes; False where we were stopped before."""
+        fetched = await consumer.getmany(timeout_ms=POLL_MS, max_records=1)
+        for partition, records in fetched.items():
+            for record in records:
+                if self._is_ours(record) and not await self._settled(record, session, producer):
+                    return False
+                await _commit(consumer, partition, record.offset + 1)
+        return True
+
+    def _is_ours(self, record: ConsumerRecord) -> bool:
+        """Whether a record was set aside for this webhook, or was told to all."""
+        whose = dict(record.headers).get(WEBHOOK)
+        return whose is None or whose == self._endpoint.name.encode()
 
     async def _settled(
         self, record: ConsumerRecord, session: ClientSession, producer: AIOKafkaProducer
@@ -121,14 +165,16 @@ class Delivery:
                 return False
             if not outcome:
                 self.delivered += 1
+                self._counted("delivered")
                 return True
             why = outcome
         logger.error("%s: set aside after the last try: %s", self._endpoint.name, why)
-        headers = [("webhook", self._endpoint.name.encode()), ("reason", why.encode())]
+        headers = [(WEBHOOK, self._endpoint.name.encode()), ("reason", why.encode())]
         await producer.send_and_wait(
             QUEUE_BREACHES_UNDELIVERED, record.value, key=record.key, headers=headers
         )
         self.set_aside += 1
+        self._counted("set_aside")
         return True
 
     async def _deliver(self, message: Message, session: ClientSession) -> str | None:
@@ -141,6 +187,7 @@ class Delivery:
             logger.warning("%s: try %d of %s: %s", self._endpoint.name, number, message.id, why)
             if final or pause is None:
                 break
+            self._counted("retried")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), pause)
             if self._stop.is_set():

@@ -173,3 +173,29 @@ def test_an_address_where_nobody_answers_is_a_failure_like_any_other(bootstrap: 
         assert delivery.delivered == 0
 
     asyncio.run(scenario())
+
+
+def test_what_was_set_aside_is_delivered_when_asked_and_only_to_whom_it_was_for(
+    bootstrap: str,
+) -> None:
+    async def scenario() -> None:
+        await publish(bootstrap, notice("opened"), notice("closed"))
+        async with receiving(lambda number, _: 410 if number <= 3 else 200) as receiver:
+            await delivered(bootstrap, receiver, lambda d: d.set_aside == 2)
+            counted: list[str] = []
+
+            async def again(name: str) -> None:
+                endpoint = Endpoint(name, receiver.url, SECRET, 10, ())
+                stop = asyncio.Event()
+                delivery = Delivery(endpoint, bootstrap, "test", stop, counted=counted.append)
+                await asyncio.wait_for(delivery.run_again(), DEADLINE_SECONDS)
+
+            await again("other")
+            assert counted == []
+            await again("pager")
+            assert counted == ["set_aside", "delivered"]
+            await again("pager")
+            assert counted[2:] == ["delivered"], "what was set aside once more, and nothing else"
+            assert receiver.ids[2:] == ["b-1.opened", "b-1.closed", "b-1.opened"]
+
+    asyncio.run(scenario())
