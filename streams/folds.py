@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from streams.fold.output import Output, Record
+from streams.fold.heard import Record
+from streams.fold.output import Output
 
 
 class Fold(Protocol):

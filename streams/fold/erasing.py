@@ -12,7 +12,9 @@ def erased_subjects(
 ) -> list[Subject]:
     """The contacts that are marked themselves, or have shown a marked identifier."""
     return [
-        subject for subject, state in interactions.items() if _is_erased(*subject, state, rules)
+        subject
+        for subject, state in interactions.items()
+        if _is_erased(state.tenant, state.interaction_id, state, rules)
     ]
 
 

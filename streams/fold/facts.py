@@ -19,27 +19,25 @@ UNMEASURED: Final = -1
 SavedFact = tuple[int, int, int, int, str, str, int, Any]
 """A fact's attributes in their order."""
 
-(
-    STARTED,
-    IVR,
-    ENTERED,
-    OFFERED,
-    MISSED,
-    EXITED,
-    CONNECTED,
-    HOLD_STARTED,
-    HOLD_ENDED,
-    MESSAGE,
-    AUTOMATIC_MESSAGE,
-    TRANSFER_STARTED,
-    TRANSFERRED,
-    ENDED,
-    WRAPUP_STARTED,
-    WRAPUP_ENDED,
-    CALLBACK,
-    OTHER,
-    TICKET,
-) = range(19)
+STARTED: Final = 0
+IVR: Final = 1
+ENTERED: Final = 2
+OFFERED: Final = 3
+MISSED: Final = 4
+EXITED: Final = 5
+CONNECTED: Final = 6
+HOLD_STARTED: Final = 7
+HOLD_ENDED: Final = 8
+MESSAGE: Final = 9
+AUTOMATIC_MESSAGE: Final = 10
+TRANSFER_STARTED: Final = 11
+TRANSFERRED: Final = 12
+ENDED: Final = 13
+WRAPUP_STARTED: Final = 14
+WRAPUP_ENDED: Final = 15
+CALLBACK: Final = 16
+OTHER: Final = 17
+TICKET: Final = 18
 
 BEGINNINGS: Final = frozenset({STARTED, IVR, ENTERED, EXITED, CONNECTED, MESSAGE, CALLBACK})
 """Kinds that say enough for an interaction to have a row.

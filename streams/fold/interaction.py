@@ -50,7 +50,9 @@ from streams.fold.legs import (
 
 def interaction_of(facts: Iterable[Fact]) -> Interaction:
     """What `facts` (at least one, in any order) say together."""
-    ordered = in_order(facts)
+    ordered = list(facts)
+    if len(ordered) > 1:
+        ordered = in_order(ordered)
     known = Interaction(ordered[0].at)
     for fact in ordered:
         if fact.kind == ENTERED:

@@ -5,7 +5,7 @@ time is past it. Whatever comes later begins the pane anew, under another genera
 difference: partials of a pane add up.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from streams.fold.expiry import Expiry, minute_of
 from streams.fold.panes import Contribution, Pane, PaneKey, empty_pane
@@ -49,8 +49,8 @@ class PaneLedger:
 
     def exchange(
         self,
-        old: Sequence[Contribution],
-        new: Sequence[Contribution],
+        old: list[Contribution],
+        new: list[Contribution],
         offset: int,
         *,
         held: bool,
@@ -60,23 +60,27 @@ class PaneLedger:
         Panes that begin with this are of generation `offset`: of the record that is being applied.
         `held` says that `release` will be called for what is new, and was not yet for what is old.
         """
-        gone = list(old)
+        gone: list[Contribution] = []
         come: list[Contribution] = []
-        for contribution in new:
-            for at, other in enumerate(gone):
-                if contribution.equals(other):
-                    contribution.pane = other.pane
-                    del gone[at]
-                    break
+        # Most often the next event of a contact changes some, in their places, and adds others.
+        together = min(len(old), len(new))
+        for at in range(together):
+            before, after = old[at], new[at]
+            if after.equals(before):
+                after.pane = before.pane
+            elif held and after.key == before.key:
+                self._replace(before, after)
             else:
-                come.append(contribution)
+                gone.append(before)
+                come.append(after)
+        gone += old[together:]
+        come += new[together:]
+        if gone:
+            come = _only_new(gone, come)
         for contribution in come:
             for at, other in enumerate(gone):
                 if held and contribution.key == other.key:
-                    pane = self._holding(other)
-                    pane.replace(other, contribution)
-                    contribution.pane = pane
-                    self._touch(pane)
+                    self._replace(other, contribution)
                     del gone[at]
                     break
             else:
@@ -90,6 +94,13 @@ class PaneLedger:
             pane.add(contribution, -1)
             if held:
                 self._release(pane)
+
+    def _replace(self, old: Contribution, new: Contribution) -> None:
+        """Let the pane that holds `old` hold `new` in its place."""
+        pane = self._holding(old)
+        pane.replace(old, new)
+        new.pane = pane
+        self._touch(pane)
 
     def release(self, contributions: Iterable[Contribution]) -> None:
         """These will not change any more: their interaction is let go."""
@@ -141,3 +152,17 @@ class PaneLedger:
     def _expect(self, key: PaneKey) -> None:
         """Let the pane come up once the partition's event time is past it."""
         self._expiry.expect(key, minute_of(key[-1] * 1000 + self._rules.lateness_ms) + 1)
+
+
+def _only_new(gone: list[Contribution], come: list[Contribution]) -> list[Contribution]:
+    """Those of `come` that are not in `gone`, as often as they are; the others leave `gone`."""
+    found: list[Contribution] = []
+    for contribution in come:
+        for at, other in enumerate(gone):
+            if contribution.equals(other):
+                contribution.pane = other.pane
+                del gone[at]
+                break
+        else:
+            found.append(contribution)
+    return found

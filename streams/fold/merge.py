@@ -96,7 +96,7 @@ def merged(left: Sequence[Left], epoch: int, rules: FoldRules) -> State:
 def _name_let_go(new: State, old: State, let_go: Set[Subject]) -> None:
     """Name in the new state what the old one's partition had let go, or knew to be let go."""
     clocks = {name: clock.latest for name, clock in old.sources.items()}
-    keys = {subject_key(*subject) for subject in let_go}
+    keys = {subject_key(tenant, subject) for tenant, subject in let_go}
     for ahead in (LetGo(clocks, keys), *old.let_go_ahead):
         if not ahead.subjects:
             continue

@@ -4,13 +4,13 @@ Rows are plain tuples in the column order of `schemas.rows`.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple
 
-from schemas.decode import Event
 from schemas.rows import Row
 from streams.fold.customers import customer_key, strongest
+from streams.fold.heard import Heard, Record
 from streams.fold.known import Interaction
 from streams.fold.state import InteractionState
 
@@ -21,21 +21,6 @@ Rows = dict[type[Row], list[RowTuple]]
 _NOTHING: Final[list[int]] = []
 _NO_CONVERSATION: Final = (0, 0, 0, 0, None, 0, 0, None, "", None, _NOTHING, _NOTHING)
 """From `messages_by_customer` to `reopened_at`, of an interaction without messages or tickets."""
-
-
-class Record(Protocol):
-    """A record as the broker gives it; `timestamp` in milliseconds, negative for none."""
-
-    @property
-    def offset(self) -> int: ...
-    @property
-    def timestamp(self) -> int: ...
-    @property
-    def key(self) -> bytes | None: ...
-    @property
-    def value(self) -> bytes | None: ...
-    @property
-    def headers(self) -> Sequence[tuple[str, bytes]]: ...
 
 
 class Place(NamedTuple):
@@ -64,41 +49,39 @@ class Output:
             rows.append(row)
 
 
-def event_row(
-    place: Place, record: Record, event: Event, happened_at: int, payload: bytes, version: int
-) -> RowTuple:
+def event_row(place: Place, heard: Heard, payload: bytes, version: int) -> RowTuple:
     """The row of `EventRow`."""
+    topic, partition, log = place
     return (
-        event.tenant,
-        event.subject,
-        happened_at,
-        event.source,
-        event.id,
-        event.type,
-        place.topic,
+        heard.tenant,
+        heard.subject,
+        heard.happened_at,
+        heard.source,
+        heard.id,
+        heard.type,
+        topic,
         payload,
-        record.timestamp,
-        place.log,
-        place.partition,
-        record.offset,
+        heard.produced_at,
+        log,
+        partition,
+        heard.offset,
         version,
     )
 
 
 def late_event_row(
-    place: Place, record: Record, event: Event, how_late: tuple[int, int, bool], version: int
+    place: Place, heard: Heard, watermark: int, *, applied: bool, version: int
 ) -> RowTuple:
-    """The row of `LateEventRow`; `how_late` is event time, watermark, and whether it counts."""
-    at, watermark, applied = how_late
+    """The row of `LateEventRow`; `applied` says that the event counts."""
     return (
         place.topic,
         place.partition,
-        record.offset,
+        heard.offset,
         place.log,
-        event.tenant,
-        event.subject,
-        event.type,
-        at,
+        heard.tenant,
+        heard.subject,
+        heard.type,
+        heard.at,
         watermark,
         int(applied),
         version,

@@ -280,34 +280,43 @@ def _visit_vector(visit: Leg) -> tuple[tuple[int, ...], tuple[int, ...]]:
     counts = [_OFFERED, 1]
     waits: list[int] = []
     if visit.missed_rings:
-        counts += (_MISSED_RINGS, visit.missed_rings)
+        _put(counts, _MISSED_RINGS, visit.missed_rings)
     outcome = visit.outcome
     if not outcome:
         return tuple(counts), ()
     wait_ms = visit.wait_ms or 0
-    counts += (_EXIT_COUNT[outcome], 1)
+    _put(counts, _EXIT_COUNT[outcome], 1)
     within = _WITHIN.get(outcome)
     if within is not None:
-        waits += (within, wait_ms)
-    waits += (_BINS, wait_ms)
+        _put(waits, within, wait_ms)
+    _put(waits, _BINS, wait_ms)
     if outcome == "answered":
-        counts += (_WAIT_ANSWERED_MS, wait_ms)
+        _put(counts, _WAIT_ANSWERED_MS, wait_ms)
     elif outcome == "abandoned":
-        counts += (_WAIT_ABANDONED_MS, wait_ms)
+        _put(counts, _WAIT_ABANDONED_MS, wait_ms)
     else:
-        counts += (_WAIT_EXITED_MS, wait_ms)
+        _put(counts, _WAIT_EXITED_MS, wait_ms)
     if visit.ring_ms is not None:
-        counts += (_RING_MS, visit.ring_ms, _RUNG, 1)
+        _put(counts, _RING_MS, visit.ring_ms)
+        _put(counts, _RUNG, 1)
     if outcome == "answered" and visit.ended_at is not None:
-        counts += (_ENDED, 1, _TALK_MS, visit.talk_ms or 0)
-        waits += (_ENDED_WITHIN, wait_ms)
+        _put(counts, _ENDED, 1)
+        _put(counts, _TALK_MS, visit.talk_ms or 0)
+        _put(waits, _ENDED_WITHIN, wait_ms)
         if visit.transfer:
-            counts += (_Q[f"transferred_{visit.transfer}"], 1)
+            _put(counts, _Q[f"transferred_{visit.transfer}"], 1)
     if visit.holds:
-        counts += (_HOLD_MS, visit.hold_ms, _HELD, 1)
+        _put(counts, _HOLD_MS, visit.hold_ms)
+        _put(counts, _HELD, 1)
     if visit.wrapup_ms is not None:
-        counts += (_WRAPUP_MS, visit.wrapup_ms, _WRAPPED_UP, 1)
+        _put(counts, _WRAPUP_MS, visit.wrapup_ms)
+        _put(counts, _WRAPPED_UP, 1)
     return tuple(counts), tuple(waits)
+
+
+def _put(vector: list[int], column: int, value: int) -> None:
+    vector.append(column)
+    vector.append(value)
 
 
 def _add_agent_leg(found: list[Contribution], leg: Leg, tenant: str, direction: str) -> None:
@@ -315,18 +324,18 @@ def _add_agent_leg(found: list[Contribution], leg: Leg, tenant: str, direction: 
     if connected_at is not None:
         counts = [_AGENT_OUTBOUND_CONNECTED if direction == "outbound" else _AGENT_ANSWERED, 1]
         if leg.ring_ms is not None:
-            counts += (_AGENT_RING_MS, leg.ring_ms)
+            _put(counts, _AGENT_RING_MS, leg.ring_ms)
         key = (tenant, leg.agent, _agent_pane(connected_at))
         found.append(Contribution(key, tuple(counts)))
     concluded_at = leg.concluded_at
     if concluded_at is not None:
         counts = [_AGENT_HANDLED, 1, _AGENT_TALK_MS, leg.talk_ms or 0]
         if leg.hold_ms:
-            counts += (_AGENT_HOLD_MS, leg.hold_ms)
+            _put(counts, _AGENT_HOLD_MS, leg.hold_ms)
         if leg.wrapup_ms is not None:
-            counts += (_AGENT_WRAPUP_MS, leg.wrapup_ms)
+            _put(counts, _AGENT_WRAPUP_MS, leg.wrapup_ms)
         if leg.transfer:
-            counts += (_AGENT_TRANSFERRED, 1)
+            _put(counts, _AGENT_TRANSFERRED, 1)
         key = (tenant, leg.agent, _agent_pane(concluded_at))
         found.append(Contribution(key, tuple(counts)))
 

@@ -9,7 +9,6 @@ to zero are still written.
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
@@ -35,6 +34,7 @@ from streams.fold.agents import AgentTimeline
 from streams.fold.erasing import erased_subjects
 from streams.fold.expiry import Expiry, minute_of
 from streams.fold.facts import FACT_PARTS, fact_of, key_of
+from streams.fold.heard import Heard, Record
 from streams.fold.interaction import interaction_of, told_more
 from streams.fold.known import Interaction
 from streams.fold.ledger import PaneLedger
@@ -44,7 +44,6 @@ from streams.fold.live import LivePart
 from streams.fold.output import (
     Output,
     Place,
-    Record,
     RowTuple,
     customer_rows,
     dead_letter_row,
@@ -60,7 +59,7 @@ from streams.fold.panes import (
     state_contributions,
     table_of,
 )
-from streams.fold.rules import DAY_MS, FoldRules
+from streams.fold.rules import FoldRules
 from streams.fold.state import (
     NEVER,
     STATE_VERSION,
@@ -73,13 +72,13 @@ from streams.fold.state import (
 )
 from streams.fold.told import TOLD, agent_state_row, fact_row
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FOR_EVER: Final = 1 << 62
 MOST_FACTS: Final = 2_000
 MOST_CHANGES: Final = 1_000
 """What one contact or one agent can give rise to: a source that names them all alike gets no
 further, because what is known of one is worked out anew with every event."""
-_AGENT_TYPES: Final = frozenset({"agent.state_changed", "agent.scheduled"})
+AGENT_STATE: Final = "agent.state_changed"
+_AGENT_TYPES: Final = frozenset({AGENT_STATE, "agent.scheduled"})
 _to_json: Final = msgspec.json.Encoder().encode
 
 
@@ -121,12 +120,14 @@ class PartitionFold:
         self._place = Place(topic, partition, log)
         self._rules = rules
         self._channel = CHANNEL_OF.get(topic, "")
+        self._horizon_ms = rules.horizons_ms[self._channel] if self._channel else 0
         self._types = _types_of(topic)
         self._version_base = epoch << VERSION_OFFSET_BITS
         self._output = Output()
         self._marked_at = self.state.next_offset
-        self._changed: dict[Subject, Interaction] = {}
-        self._unseen: dict[Subject, Interaction] = {}
+        # By the interaction's state itself, which is found by its address.
+        self._changed: dict[InteractionState, Interaction] = {}
+        self._unseen: dict[InteractionState, Interaction] = {}
         self._panes = PaneLedger(self.state.panes, rules)
         # Each interaction is in that of its source, at the minute when it is due or before.
         self._interaction_expiry: dict[str, Expiry[Subject]] = {}
@@ -186,8 +187,8 @@ class PartitionFold:
 
     def drain(self) -> Output:
         """The rows that changed since the last call, as they are now, and what was counted."""
-        for subject, known in self._changed.items():
-            self._write_interaction(subject, known)
+        for interaction, known in self._changed.items():
+            self._write_interaction(interaction, known)
         self._changed.clear()
         for pane in self._panes.take_changed():
             self._write_pane(pane)
@@ -207,8 +208,8 @@ class PartitionFold:
     def take_partials(self) -> list[RowTuple]:
         """What stage 2 is to be told since the last call or `drain`: rows of `PartialRecord`."""
         live = self._live
-        for subject, known in self._unseen.items():
-            live.seen(subject, known)
+        for interaction, known in self._unseen.items():
+            live.seen((interaction.tenant, interaction.interaction_id), known)
         self._unseen.clear()
         for pane in self._panes.take_untold():
             live.pane_changed(pane)
@@ -222,10 +223,11 @@ class PartitionFold:
         """Forget the contacts of erased customers; how many. What they counted for stays."""
         subjects = erased_subjects(self.state.interactions, self._rules)
         for subject in subjects:
-            self._changed.pop(subject, None)
-            self._unseen.pop(subject, None)
+            interaction = self.state.interactions.pop(subject)
+            self._changed.pop(interaction, None)
+            self._unseen.pop(interaction, None)
             self._live.gone(subject)
-            self._panes.release(self.state.interactions.pop(subject).contributions)
+            self._panes.release(interaction.contributions)
         return len(subjects)
 
     def snapshot(self) -> bytes:
@@ -233,137 +235,135 @@ class PartitionFold:
         return snapshot(self.state)
 
     def _accept(self, record: Record, event: Event) -> None:
-        since = event.time - _EPOCH
-        happened_at = since.days * DAY_MS + since.seconds * 1000 + since.microseconds // 1000
-        at = happened_at
-        if at > record.timestamp + self._rules.max_skew_ms and record.timestamp >= 0:
-            at = record.timestamp + self._rules.max_skew_ms
-            self._output.counts["skewed", event.source] += 1
         rules = self._rules
+        heard = Heard(record, event, rules.max_skew_ms)
+        if heard.at != heard.happened_at:
+            self._output.counts["skewed", heard.source] += 1
         if rules.erased and rules.erased.covers(
-            event.tenant, event.subject, event.data, at, rules.identifiers
+            heard.tenant, heard.subject, heard.data, heard.at, rules.identifiers
         ):
             self._output.counts["event", "erased"] += 1
             return
-        if event.type not in self._types:
-            message = f"{event.type} does not belong on {self.topic}"
+        kind = heard.type
+        if kind not in self._types:
+            message = f"{kind} does not belong on {self.topic}"
             self._refuse(record, "wrong_topic", "type", message)
             return
         if self._channel:
-            if not self._apply_to_interaction(record, event, at):
+            if not self._apply_to_interaction(heard):
                 return
-        elif event.type == "agent.state_changed":
-            self._apply_to_agent(record, event, at)
-        elif event.type in LINKING:
-            for row in event_links(event, at, self._rules.identifiers, self._place, self.version):
+        elif kind == AGENT_STATE:
+            self._apply_to_agent(heard)
+        elif kind in LINKING:
+            links = event_links(event, heard.at, rules.identifiers, self._place, self.version)
+            for row in links:
                 self._output.add(IdentityLinkRow, row)
-        payload = record.value or b""
-        if record.headers and is_binary(record.headers):
+        payload, headers = record.value or b"", record.headers
+        if headers and is_binary(headers):
             # Its attributes lay in headers: what is stored is the whole event.
             payload = _to_json(event)
-        first_wins = self._version_base + LAST_OFFSET - record.offset
-        self._output.add(
-            EventRow, event_row(self._place, record, event, happened_at, payload, first_wins)
-        )
-        if event.type in TOLD:
-            told = fact_row(event, happened_at, at, rules.identifiers, first_wins)
+        first_wins = self._version_base + LAST_OFFSET - heard.offset
+        self._output.add(EventRow, event_row(self._place, heard, payload, first_wins))
+        if kind in TOLD:
+            told = fact_row(event, heard.happened_at, heard.at, rules.identifiers, first_wins)
             if told is not None:
                 self._output.add(EventFactRow, told)
-        elif event.type == "agent.state_changed":
-            row = agent_state_row(event, happened_at, at, first_wins)
+        elif kind == AGENT_STATE:
+            row = agent_state_row(event, heard.happened_at, heard.at, first_wins)
             self._output.add(AgentStateRow, row)
-        self._advance(event.source, at)
+        self._advance(heard.source, heard.at)
 
-    def _apply_to_interaction(self, record: Record, event: Event, at: int) -> bool:
+    def _apply_to_interaction(self, heard: Heard) -> bool:
         """Take the event in, as far as it counts; False where it was refused."""
-        subject = (event.tenant, event.subject)
+        subject: Subject = (heard.tenant, heard.subject)
+        at = heard.at
         state = self.state.interactions.get(subject)
-        watermark = self._watermark(event.source)
+        watermark = self._watermark(heard.source)
         if state is None and self.state.let_go_ahead:
-            latest = clock_of(self.state.let_go_ahead, *subject, event.source, NEVER)
+            ahead = self.state.let_go_ahead
+            latest = clock_of(ahead, heard.tenant, heard.subject, heard.source, NEVER)
             watermark = max(watermark, latest - self._rules.lateness_ms)
         if at < watermark:
-            self._note_late(record, event, at, watermark, applied=state is not None)
+            self._note_late(heard, watermark, applied=state is not None)
             if state is None:
                 return True
-        key = key_of(event.source, event.id)
+        key = key_of(heard.source, heard.id)
         if state is None:
-            state = InteractionState(event.tenant, event.subject, event.source, at, {})
+            state = InteractionState(heard.tenant, heard.subject, heard.source, at, {})
             self.state.interactions[subject] = state
         elif key in state.facts:
             self._output.counts["repeated", ""] += 1
             return True
         elif len(state.facts) >= MOST_FACTS:
             message = (
-                f"{event.subject!r} has {MOST_FACTS} events already; the subject of an event must"
+                f"{heard.subject!r} has {MOST_FACTS} events already; the subject of an event must"
                 " be the id of one contact, not a name that many share"
             )
-            self._refuse(record, "interaction_too_large", "subject", message)
+            self._refuse(heard.record, "interaction_too_large", "subject", message)
             return False
-        fact = state.facts[key] = fact_of(event.type, event.data, at, key)
+        fact = state.facts[key] = fact_of(heard.type, heard.data, at, key)
         state.changed = self.version
-        known = self._changed.get(subject)
+        known = self._changed.get(state)
         if known is not None and told_more(known, fact):
             contributes = fact.kind not in QUIET
         else:
             known = interaction_of(state.facts.values())
             contributes = True
             if known.has_beginning:
-                self._changed[subject] = known
+                self._changed[state] = known
         if contributes:
             contributions = contributions_of(known, state.tenant, self._channel)
-            offset = self.state.next_offset - 1
-            self._panes.exchange(state.contributions, contributions, offset, held=True)
+            self._panes.exchange(state.contributions, contributions, heard.offset, held=True)
             state.contributions = contributions
         if known.visits:
-            self._unseen[subject] = known
+            self._unseen[state] = known
         self._keep(subject, state, known)
         return True
 
     def _keep(self, subject: Subject, state: InteractionState, known: Interaction) -> None:
         """Put off when the interaction is let go."""
-        rules = self._rules
-        keep = rules.horizons_ms[self._channel]
+        keep = self._horizon_ms
         if known.status == "open":
-            keep = max(keep, rules.forget_open_ms)
+            keep = max(keep, self._rules.forget_open_ms)
         before = state.expires_at
-        state.expires_at = known.last_event_at + keep + rules.lateness_ms
+        state.expires_at = known.last_event_at + keep + self._rules.lateness_ms
         if state.expires_at < before or not before:
             # One that is to go later than it was comes up at the old time, and is put off then.
             self._expect(subject, state)
 
-    def _apply_to_agent(self, record: Record, event: Event, at: int) -> None:
-        subject = (event.tenant, event.subject)
+    def _apply_to_agent(self, heard: Heard) -> None:
+        subject: Subject = (heard.tenant, heard.subject)
+        at, source = heard.at, heard.source
         agent = self.state.agents.get(subject)
-        watermark = self._watermark(event.source)
+        watermark = self._watermark(source)
         settled = agent is not None and agent.timeline.is_settled(at)
         if at < watermark or settled:
             applied = agent is not None and not settled
             if agent is not None and agent.timeline.settled_at is not None:
                 watermark = max(watermark, agent.timeline.settled_at)
-            self._note_late(record, event, at, watermark, applied=applied)
+            self._note_late(heard, watermark, applied=applied)
             if not applied:
                 return
         if agent is None:
-            agent = AgentState(AgentTimeline(event.tenant, event.subject))
+            agent = AgentState(AgentTimeline(heard.tenant, heard.subject))
             self.state.agents[subject] = agent
         timeline = agent.timeline
-        key = key_of(event.source, event.id)
+        key = key_of(source, heard.id)
         if key in timeline.changes:
             self._output.counts["repeated", ""] += 1
             return
         agent.changed = self.version
-        if event.source not in timeline.sources:
-            timeline.sources.append(event.source)
-        gone, come = timeline.take((at, key, event.data.queue, event.data.state))
+        if source not in timeline.sources:
+            timeline.sources.append(source)
+        gone, come = timeline.take((at, key, heard.data.queue, heard.data.state))
         self._panes.exchange(
-            state_contributions(*subject, gone),
-            state_contributions(*subject, come),
-            self.state.next_offset - 1,
+            state_contributions(heard.tenant, heard.subject, gone),
+            state_contributions(heard.tenant, heard.subject, come),
+            heard.offset,
             held=False,
         )
         self._live.agent_changed(timeline)
-        speaking = [s for s in timeline.sources if s == event.source or self._speaks(s)]
+        speaking = [s for s in timeline.sources if s == source or self._speaks(s)]
         crowded = len(timeline.changes) > MOST_CHANGES
         timeline.settle(_FOR_EVER if crowded else min(map(self._watermark, speaking)))
 
@@ -444,16 +444,15 @@ class PartitionFold:
                 self._let_go(subject, interaction)
 
     def _let_go(self, subject: Subject, interaction: InteractionState) -> None:
-        known = self._changed.pop(subject, None)
+        known = self._changed.pop(interaction, None)
         if known is not None:
-            self._write_interaction(subject, known)
-        self._unseen.pop(subject, None)
+            self._write_interaction(interaction, known)
+        self._unseen.pop(interaction, None)
         self._live.gone(subject)
         del self.state.interactions[subject]
         self._panes.release(interaction.contributions)
 
-    def _write_interaction(self, subject: Subject, known: Interaction) -> None:
-        state = self.state.interactions[subject]
+    def _write_interaction(self, state: InteractionState, known: Interaction) -> None:
         output, channel, version = self._output, self._channel, self.version
         shown = self._rules.identifiers.of(state.tenant, known.identifiers)
         row = interaction_row(state, known, shown, channel, self._place, version)
@@ -468,12 +467,9 @@ class PartitionFold:
         row = pane_row(pane, (self.log, self.partition), self.version)
         self._output.add(table_of(pane.key), row)
 
-    def _note_late(
-        self, record: Record, event: Event, at: int, watermark: int, *, applied: bool
-    ) -> None:
+    def _note_late(self, heard: Heard, watermark: int, *, applied: bool) -> None:
         self._output.counts["late", "applied" if applied else "unknown"] += 1
-        how_late = (at, watermark, applied)
-        row = late_event_row(self._place, record, event, how_late, self.version)
+        row = late_event_row(self._place, heard, watermark, applied=applied, version=self.version)
         self._output.add(LateEventRow, row)
 
     def _refuse(self, record: Record, reason: str, path: str, message: str) -> None:

@@ -24,8 +24,9 @@ STATE_VERSION: Final = 1
 NEVER: Final = -(1 << 62)
 """An event time before all others: nothing was seen yet."""
 
-Subject = tuple[str, str]
-"""tenant and interaction, or tenant and agent"""
+Subject = tuple[str, ...]
+"""tenant and interaction, or tenant and agent: of fixed length to mypyc it would be made anew for
+each look into a dictionary"""
 
 
 class StateUnreadable(Exception):

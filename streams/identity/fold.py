@@ -17,7 +17,8 @@ from schemas.identity_rows import (
     IdentityMessage,
 )
 from schemas.rows import VERSION_OFFSET_BITS, DeadLetterRow
-from streams.fold.output import Output, Place, Record, RowTuple, dead_letter_row
+from streams.fold.heard import Record
+from streams.fold.output import Output, Place, RowTuple, dead_letter_row
 from streams.fold.partition import OffsetGap
 from streams.identity import state
 from streams.identity.edges import Edge, Pair

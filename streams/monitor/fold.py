@@ -19,8 +19,9 @@ from schemas.live import (
     QueueLiveRow,
 )
 from schemas.rows import VERSION_OFFSET_BITS, DeadLetterRow
+from streams.fold.heard import Record
 from streams.fold.live import queue_key
-from streams.fold.output import Output, Place, Record, dead_letter_row
+from streams.fold.output import Output, Place, dead_letter_row
 from streams.fold.partition import OffsetGap
 from streams.monitor import state
 from streams.monitor.breaches import Breach, Change, Watch, judge

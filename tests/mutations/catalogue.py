@@ -60,8 +60,8 @@ MUTATIONS: Final = (
     Mutation(
         "an event delivered twice counts twice",
         FOLD + "partition.py",
-        "        key = key_of(event.source, event.id)\n        if state is None:",
-        "        key = record.offset\n        if state is None:",
+        "        key = key_of(heard.source, heard.id)\n        if state is None:",
+        "        key = heard.offset\n        if state is None:",
         ORDER,
     ),
     Mutation(
@@ -81,7 +81,7 @@ MUTATIONS: Final = (
     Mutation(
         "an interaction that is let go takes its unwritten row with it",
         FOLD + "partition.py",
-        "        if known is not None:\n            self._write_interaction(subject, known)\n",
+        "        if known is not None:\n            self._write_interaction(interaction, known)\n",
         "",
         LAWS,
     ),

@@ -18,7 +18,7 @@ def offered(key: PaneKey = KEY, wait: int = 9) -> Contribution:
 def test_only_what_differs_is_exchanged() -> None:
     panes: dict[PaneKey, Pane] = {}
     ledger = PaneLedger(panes, RULES)
-    ledger.exchange((), [offered(), offered(OTHER)], 1, held=True)
+    ledger.exchange([], [offered(), offered(OTHER)], 1, held=True)
     assert {pane.key for pane in ledger.take_changed()} == {KEY, OTHER}
     ledger.exchange([offered(), offered(OTHER)], [offered(), offered(OTHER, 70)], 2, held=True)
     assert {pane.key for pane in ledger.take_changed()} == {OTHER}
@@ -30,7 +30,7 @@ def test_only_what_differs_is_exchanged() -> None:
 def test_equal_contributions_count_as_often_as_they_are_there() -> None:
     panes: dict[PaneKey, Pane] = {}
     ledger = PaneLedger(panes, RULES)
-    ledger.exchange((), [offered(), offered()], 1, held=True)
+    ledger.exchange([], [offered(), offered()], 1, held=True)
     assert (panes[KEY].counts[0], panes[KEY].references) == (2, 2)
     ledger.exchange([offered(), offered()], [offered()], 2, held=True)
     assert (panes[KEY].counts[0], panes[KEY].references) == (1, 1)
@@ -39,7 +39,7 @@ def test_equal_contributions_count_as_often_as_they_are_there() -> None:
 def test_a_pane_stays_while_an_interaction_that_contributes_is_held() -> None:
     panes: dict[PaneKey, Pane] = {}
     ledger = PaneLedger(panes, RULES)
-    ledger.exchange((), [offered()], 1, held=True)
+    ledger.exchange([], [offered()], 1, held=True)
     assert ledger.let_go_due(DUE + 90) == []
     ledger.release([offered()])
     assert [pane.key for pane in ledger.let_go_due(DUE + 91)] == [KEY]
@@ -49,7 +49,7 @@ def test_a_pane_stays_while_an_interaction_that_contributes_is_held() -> None:
 def test_a_pane_goes_when_lateness_has_passed_it_and_not_before() -> None:
     panes: dict[PaneKey, Pane] = {}
     ledger = PaneLedger(panes, RULES)
-    ledger.exchange((), [offered()], 1, held=False)
+    ledger.exchange([], [offered()], 1, held=False)
     assert ledger.let_go_due(DUE - 1) == []
     assert KEY in panes
     assert len(ledger.let_go_due(DUE)) == 1
@@ -57,7 +57,7 @@ def test_a_pane_goes_when_lateness_has_passed_it_and_not_before() -> None:
 
 def test_a_pane_that_was_written_already_goes_silently() -> None:
     ledger = PaneLedger({}, RULES)
-    ledger.exchange((), [offered()], 1, held=False)
+    ledger.exchange([], [offered()], 1, held=False)
     ledger.take_changed()
     assert ledger.let_go_due(DUE) == []
 
@@ -65,7 +65,7 @@ def test_a_pane_that_was_written_already_goes_silently() -> None:
 def test_what_comes_after_begins_the_pane_anew_with_the_difference() -> None:
     panes: dict[PaneKey, Pane] = {}
     ledger = PaneLedger(panes, RULES)
-    ledger.exchange((), [offered()], 1, held=False)
+    ledger.exchange([], [offered()], 1, held=False)
     ledger.let_go_due(DUE)
     ledger.exchange([offered()], [offered(wait=70)], 8, held=False)
     pane = panes[KEY]
@@ -75,9 +75,9 @@ def test_what_comes_after_begins_the_pane_anew_with_the_difference() -> None:
 
 def test_a_pane_that_went_back_to_zero_is_still_handed_over() -> None:
     ledger = PaneLedger({}, RULES)
-    ledger.exchange((), [offered()], 1, held=True)
+    ledger.exchange([], [offered()], 1, held=True)
     ledger.take_changed()
-    ledger.exchange([offered()], (), 2, held=True)
+    ledger.exchange([offered()], [], 2, held=True)
     assert ledger.changed == 1
     assert [(pane.key, pane.counts[0]) for pane in ledger.take_changed()] == [(KEY, 0)]
 
@@ -85,8 +85,8 @@ def test_a_pane_that_went_back_to_zero_is_still_handed_over() -> None:
 def test_a_pane_of_states_that_a_contact_held_too_goes_once_the_contact_has_gone() -> None:
     panes: dict[PaneKey, Pane] = {}
     ledger = PaneLedger(panes, RULES)
-    ledger.exchange((), [offered()], 1, held=False)
-    ledger.exchange((), [offered()], 2, held=True)
+    ledger.exchange([], [offered()], 1, held=False)
+    ledger.exchange([], [offered()], 2, held=True)
     assert ledger.let_go_due(DUE) == []
     ledger.release([offered()])
     assert [pane.key for pane in ledger.let_go_due(DUE + 1)] == [KEY]
