@@ -95,8 +95,9 @@ MUTATIONS: Final = (
     Mutation(
         "panes keep counting interactions that were let go",
         FOLD + "partition.py",
+        "        del self.state.interactions[subject]\n"
         "        self._panes.release(interaction.contributions)\n",
-        "",
+        "        del self.state.interactions[subject]\n",
         LAWS,
     ),
     Mutation(
@@ -179,8 +180,8 @@ MUTATIONS: Final = (
     Mutation(
         "of an event told twice the last telling stays",
         FOLD + "partition.py",
-        "LAST_OFFSET - record.offset",
-        "record.offset",
+        "LAST_OFFSET - heard.offset",
+        "heard.offset",
         ("tests/streams/fold/test_partition.py",),
     ),
 )
