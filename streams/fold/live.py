@@ -21,7 +21,7 @@ from streams.fold.known import Interaction
 from streams.fold.output import Place, RowTuple
 from streams.fold.panes import QUEUE_COUNTS, Contribution, Pane, PaneKey
 from streams.fold.rules import DAY_MS, FoldRules
-from streams.fold.state import NEVER, State, Subject
+from streams.fold.state import State, Subject
 
 YOUNG_MS: Final = DAY_MS + 7_200_000
 """A day with its change of clocks, and some: panes that are older matter to no window."""
@@ -138,11 +138,14 @@ class LivePart:
         records, self._again = self._again, []
         if not (self._panes or self._queues or self._heard):
             return records
-        oldest = self._state.event_time - YOUNG_MS if self._state.event_time != NEVER else 0
+        # Stage 2 goes by the broker's time, and is later than whatever came before: what is old by
+        # that time is in none of its windows (docs/decisions/0095).
+        oldest = max(self._state.event_time, self._state.produced_at) - YOUNG_MS
         by_queue: dict[Queue, list[dict[str, Any]]] = {}
         for key, pane in self._panes.items():
+            of_queue = by_queue.setdefault((key[0], key[1]), [])
             if key[5] * 1000 >= oldest or key in self._in_pane or pane.listed:
-                by_queue.setdefault((key[0], key[1]), []).append(self._partial(pane))
+                of_queue.append(self._partial(pane))
         self._panes.clear()
         for queue in self._queues | self._heard.keys():
             by_queue.setdefault(queue, [])

@@ -1,3 +1,4 @@
+import json
 from typing import Any
 
 import msgspec
@@ -376,3 +377,21 @@ def test_a_state_from_before_forecasts_is_read() -> None:
     monitor = MonitorFold("kpi.panes", 0, "monitor-log", 1, stages.rules, (old, 1))
     assert monitor.queues.keys() == stages.monitor.queues.keys()
     assert all(not live.forecast for live, _ in monitor.lives())
+
+
+def test_of_what_was_told_too_late_for_every_window_only_who_is_still_there_is_passed_on() -> None:
+    stages = Stages()
+    over, waiting = (0, 1_000, "answered", 1_000), (60_000, 0, "", 0)
+    at = MONDAY_MS + 27 * 3_600_000
+    for h in log_of([over, waiting]):
+        stages.happens(h.topic, h.subject.encode(), h.value(), at)
+    stages.tell(at)
+    stages.tick(at)
+    panes = [pane for record in stages.log for pane in json.loads(record.value).get("panes", ())]
+    assert [pane["pane_at"] - MONDAY_MS // 1000 for pane in panes] == [60]
+    assert stages.live("help").presumed_lost == 1
+    left = Happening(70_000, "queue.exited", "call-1", {"queue": "help", "reason": "abandoned"})
+    stages.happens(left.topic, left.subject.encode(), left.value(), at + 1_000)
+    stages.tell(at + 1_000)
+    stages.tick(at + 1_000)
+    assert stages.live("help").presumed_lost == 0
