@@ -92,7 +92,10 @@ class InteractionRow(Row):
     `opened_at` is the time of the first event applied in log order: it never changes, so the row
     stays in its month. `started_at` is the earliest event time known, and may. `waiting_since` is
     the customer's first message that nobody answered yet, as long as the contact is open.
-    `solved_at` and `reopened_at` go by turns: each solution, and when it was undone.
+    `responses_*` are parallel, too, one item a response that answered something; `first_response_ms`
+    is that of the first, and a response that is no reply has no `responses_reply_ms`. `solved_at`
+    and `reopened_at` go by turns: each solution (`solved_agent`: who is said to have found it), and
+    when it was undone.
     """
 
     TABLE = "interactions"
@@ -131,10 +134,14 @@ class InteractionRow(Row):
     first_response_ms: MaybeI64
     replies: U32
     reply_ms: I64
+    responses_at: Annotated[list[int], "Array(DateTime64(3, 'UTC'))"]
+    responses_reply_ms: Annotated[list[int | None], "Array(Nullable(Int64))"]
+    responses_agent: Strs
     waiting_since: MaybeInstant
     ticket_status: Symbol
     ticket_status_at: MaybeInstant
     solved_at: Annotated[list[int], "Array(DateTime64(3, 'UTC'))"]
+    solved_agent: Strs
     reopened_at: Annotated[list[int], "Array(DateTime64(3, 'UTC'))"]
     disagreements: U32
     events: U32

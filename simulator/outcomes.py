@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from operator import attrgetter
-from typing import Final
+from typing import Final, Literal, NamedTuple
 
 from simulator.clock import DAY_MS
 from simulator.customers import Who, person
@@ -100,15 +100,48 @@ def rating_figures(contacts: Sequence[Contact], who: Who = person) -> Figures:
     }
 
 
-def reply_figures(contacts: Sequence[Contact]) -> Figures:
-    """First responses, and replies since the customer waits; no bots, no automatic messages."""
-    first = [c.first_response_ms for c in contacts if c.first_response_ms is not None]
-    replies = [ms for contact in contacts for _, ms in replies_of(contact)]
+class Done(NamedTuple):
+    """Something that a contact was waiting for, who did it, when, and how long it took."""
+
+    what: Literal["first_response", "reply", "first_resolution", "full_resolution"]
+    at: int
+    agent: str
+    took_ms: int
+
+
+def done_for(contact: Contact) -> Iterator[Done]:
+    """Responses, which no bot and no automatic message gives, and the first and last solution.
+
+    Who solved it is the agent who had it last by then.
+    """
+    if contact.first_response_ms is not None:
+        first = next(m for m in contact.messages if m.author == "agent" and m.public)
+        yield Done("first_response", first.at, first.agent, contact.first_response_ms)
+    for reply in replies_of(contact):
+        yield Done("reply", *reply)
+    if solved := [at for at, _ in solutions_of(contact)]:
+        for what, at in (("first_resolution", solved[0]), ("full_resolution", solved[-1])):
+            yield Done(what, at, agent_at(contact, at), at - contact.started_at)  # type: ignore[arg-type]
+
+
+def agent_at(contact: Contact, at: int) -> str:
+    """The agent who had a contact last by then."""
+    return next((leg.agent for leg in reversed(contact.legs) if leg.connected_at <= at), "")
+
+
+def done_figures(done: Iterable[Done]) -> Figures:
+    """How much was done, and how long it took."""
+    took: dict[str, list[int]] = defaultdict(list)
+    for one in done:
+        took[one.what].append(one.took_ms)
     return {
-        "first_responses": len(first),
-        **durations("first_response", first),
-        "replies": len(replies),
-        **durations("reply", replies),
+        "first_responses": len(took["first_response"]),
+        **durations("first_response", took["first_response"]),
+        "replies": len(took["reply"]),
+        **durations("reply", took["reply"]),
+        "contacts_solved": len(took["first_resolution"]),
+        **durations("first_resolution", took["first_resolution"]),
+        **durations("full_resolution", took["full_resolution"]),
     }
 
 
@@ -122,8 +155,8 @@ def durations(name: str, milliseconds: Sequence[int]) -> Figures:
     }
 
 
-def replies_of(contact: Contact) -> Iterator[tuple[int, int]]:
-    """When each reply was written, and for how many milliseconds the customer had waited for it."""
+def replies_of(contact: Contact) -> Iterator[tuple[int, str, int]]:
+    """When each reply was written and by whom, and how many milliseconds it was waited for."""
     waiting_from: int | None = None
     for message in contact.messages:
         if message.automatic or not message.public:
@@ -131,7 +164,7 @@ def replies_of(contact: Contact) -> Iterator[tuple[int, int]]:
         if message.author == "customer" and waiting_from is None:
             waiting_from = message.at
         elif message.author == "agent" and waiting_from is not None:
-            yield message.at, message.at - waiting_from
+            yield message.at, message.agent, message.at - waiting_from
             waiting_from = None
 
 
@@ -152,22 +185,47 @@ def solutions_of(contact: Contact) -> list[tuple[int, int | None]]:
     return found
 
 
-def solution_figures(contacts: Sequence[Contact], latest_at: int, window_ms: int) -> Figures:
-    """Solutions, how long they took, and those undone within the window, if that has passed."""
-    solved = [(c, found) for c in contacts if (found := solutions_of(c))]
-    mature = [
-        (at, undone) for _, found in solved for at, undone in found if at + window_ms <= latest_at
-    ]
-    undone = sum(back is not None and back <= at + window_ms for at, back in mature)
-    first = [found[0][0] - c.started_at for c, found in solved]
-    full = [found[-1][0] - c.started_at for c, found in solved]
+class Solution(NamedTuple):
+    """One of a contact's solutions, and when it was undone; the agent had the contact last then."""
+
+    contact: Contact
+    at: int
+    undone_at: int | None
+    agent: str
+    is_first: bool
+    is_last: bool
+
+
+def solutions(contacts: Iterable[Contact]) -> Iterator[Solution]:
+    """All of them, with the agents who found them."""
+    for contact in contacts:
+        found = solutions_of(contact)
+        for number, (at, undone_at) in enumerate(found, 1):
+            agent = agent_at(contact, at)
+            yield Solution(contact, at, undone_at, agent, number == 1, number == len(found))
+
+
+OpenFor = Callable[[Contact, int, int], int]
+"""Milliseconds of the business hours of a contact's queue between two instants."""
+
+
+def always_open(_: Contact, since: int, until: int) -> int:
+    """The calendar's."""
+    return until - since
+
+
+def solution_figures(
+    solved: Iterable[Solution], latest_at: int, window_ms: int, open_for: OpenFor = always_open
+) -> Figures:
+    """Solutions in business hours, and those undone within the window, if that has passed."""
+    found = list(solved)
+    mature = [one for one in found if one.at + window_ms <= latest_at]
+    undone = sum(o.undone_at is not None and o.undone_at <= o.at + window_ms for o in mature)
+    first = [open_for(o.contact, o.contact.started_at, o.at) for o in found if o.is_first]
+    full = [open_for(o.contact, o.contact.started_at, o.at) for o in found if o.is_last]
     return {
-        # No queue of the simulation closes: business hours are the calendar's.
         "average_first_resolution_business_seconds": mean_seconds(first, len(first)),
         "average_full_resolution_business_seconds": mean_seconds(full, len(full)),
-        "contacts_solved": len(solved),
-        **durations("first_resolution", first),
-        **durations("full_resolution", full),
         "contacts_reopened": undone,
         "reopen_ratio": ratio(undone, len(mature)),
     }
@@ -238,20 +296,31 @@ def quality_figures(contacts: Sequence[Contact]) -> Figures:
     }
 
 
-def chat_concurrency(contacts: Sequence[Contact]) -> Figures:
-    """Chat time of agents divided by the time in which they had at least one."""
-    spans: dict[str, list[tuple[int, int]]] = defaultdict(list)
+class Chatting(NamedTuple):
+    """An agent was in a chat."""
+
+    contact: Contact
+    agent: str
+    began_at: int
+    ended_at: int
+
+
+def chats(contacts: Iterable[Contact]) -> Iterator[Chatting]:
+    """Chats of agents that are over."""
     for contact in contacts:
         for leg in contact.legs:
             if contact.channel == "chat" and leg.ended_at is not None:
-                spans[leg.agent].append((leg.connected_at, leg.ended_at))
-    chatting = sum(end - begin for of_agent in spans.values() for begin, end in of_agent)
+                yield Chatting(contact, leg.agent, leg.connected_at, leg.ended_at)
+
+
+def chat_figures(chatting: Iterable[Chatting]) -> Figures:
+    """Chat time of agents divided by the time in which they had at least one."""
+    spans: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for one in chatting:
+        spans[one.agent].append((one.began_at, one.ended_at))
+    chatting_ms = sum(end - begin for of_agent in spans.values() for begin, end in of_agent)
     at_all = sum(_union(of_agent) for of_agent in spans.values())
-    return {
-        "chat_seconds": chatting / 1000,
-        "chat_wall_clock_seconds": at_all / 1000,
-        "chat_concurrency": ratio(chatting, at_all),
-    }
+    return {"chat_concurrency": ratio(chatting_ms, at_all)}
 
 
 def _union(spans: Iterable[tuple[int, int]]) -> int:

@@ -90,10 +90,13 @@ def _within(name: str, condition: str, threshold: str, histogram: str, whole: st
     )
 
 
-_BIN: Final = (
-    f"if({_WAIT} > 0, toInt32(ceil(ln(greatest({_WAIT}, 1)) / {LOG_GAMMA!r})), {ZERO_BIN})"
-)
-_NO_BINS: Final = "CAST(map(), 'Map(Int32, Int64)')"
+NO_BINS: Final = "CAST(map(), 'Map(Int32, Int64)')"
+
+
+def bin_of(ms: str) -> str:
+    """The bin of a sketch that a duration in milliseconds falls into (`schemas.sketch`)."""
+    return f"if({ms} > 0, toInt32(ceil(ln(greatest({ms}, 1)) / {LOG_GAMMA!r})), {ZERO_BIN})"
+
 
 COUNTS: Final[tuple[Count, ...]] = (
     _visits("offered", "1"),
@@ -147,7 +150,7 @@ COUNTS: Final[tuple[Count, ...]] = (
     _within("ended_in_target", _ENDED, "applied_target_ms", "ended_within", "ended"),
     Count(
         "wait_bins",
-        f"if({_CONCLUDED}, map({_BIN}, toInt64(1)), {_NO_BINS})",
+        f"if({_CONCLUDED}, map({bin_of(_WAIT)}, toInt64(1)), {NO_BINS})",
         "p.wait_bins",
         "merge",
     ),
@@ -172,7 +175,7 @@ def of_visits() -> str:
 
 def of_visits_beside_panes() -> str:
     """The select list over a visit `v` that adds only what panes cannot hold."""
-    nothing = {"sum": "0", "known_sum": "0", "max": "NULL", "merge": _NO_BINS}
+    nothing = {"sum": "0", "known_sum": "0", "max": "NULL", "merge": NO_BINS}
     return _select_list(
         {c.name: c.of_visit if c.name in NOT_IN_PANES else nothing[c.total] for c in COUNTS}
     )

@@ -11,13 +11,14 @@ are of one topic, the unknown). A repeat counts whether or not it was answered.
 
 from typing import Final
 
-from sinks.kpis.buckets import ALIGNED
+from sinks.kpis.buckets import Buckets
 from sinks.kpis.definition import CONTACT_DIMENSIONS, Grain
 from sinks.kpis.rows_sql import (
     DESCRIBED,
     LATEST_EVENT_AT,
     interval_columns,
     split_dimensions,
+    told_apart,
     visits,
     with_customer,
 )
@@ -26,8 +27,6 @@ from sinks.kpis.selecting import select_kpis
 WINDOW_DAYS: Final = (1, 7, 30)
 """The windows that `fcr_windows` shows."""
 
-_KEYS: Final = ", ".join(("tenant", *CONTACT_DIMENSIONS, "bucket"))
-_SHOWN: Final = ", ".join(CONTACT_DIMENSIONS)
 FIRST_CONTACT_COUNTS: Final = {
     "eligible": "is_first",
     "mature": "is_first AND matured",
@@ -44,36 +43,38 @@ def customers() -> str:
 SELECT tenant, customer_key, customer_id FROM identity_map FINAL WHERE NOT is_deleted"""
 
 
-def callers() -> str:
+def callers(buckets: Buckets) -> str:
     """Customers of inbound contacts by interval, and those of more than one contact."""
+    names = told_apart(CONTACT_DIMENSIONS, buckets)
+    keys = ", ".join(("tenant", *names, "bucket"))
     inbound = (
         f"SELECT * FROM ({visits(DESCRIBED)}) WHERE direction = 'inbound' AND customer_key != ''"
     )
     return f"""
 SELECT
-  tenant, {_SHOWN},
-  {interval_columns(ALIGNED)},
+  tenant, {", ".join(names)},
+  {interval_columns(buckets)},
   {select_kpis(Grain.CALLERS)}
 FROM
 (
-  SELECT {_KEYS}, count() AS callers, countIf(contacts > 1) AS repeat_callers
+  SELECT {keys}, count() AS callers, countIf(contacts > 1) AS repeat_callers
   FROM
   (
-    SELECT {_KEYS}, customer_id, uniqExact(interaction_id) AS contacts
+    SELECT {keys}, customer_id, uniqExact(interaction_id) AS contacts
     FROM
     (
-      SELECT *, {ALIGNED.keys} AS bucket
+      SELECT *, {buckets.keys} AS bucket
       FROM
       (
-        SELECT v.tenant AS tenant, {split_dimensions("v", CONTACT_DIMENSIONS)},
+        SELECT v.tenant AS tenant, {split_dimensions("v", names)},
           v.entered_at AS at, v.customer_id AS customer_id, v.interaction_id AS interaction_id
         FROM ({with_customer(inbound)}) AS v
       )
-      WHERE {ALIGNED.kept("at")}
+      WHERE {buckets.kept("at")}
     )
-    GROUP BY {_KEYS}, customer_id
+    GROUP BY {keys}, customer_id
   )
-  GROUP BY {_KEYS}
+  GROUP BY {keys}
 )"""
 
 
@@ -136,33 +137,35 @@ ARRAY JOIN if(c.answered,
   [(0, c.offered_queue, c.offered_at)]) AS place"""
 
 
-def first_contacts() -> str:
+def first_contacts(buckets: Buckets) -> str:
     """Parameters of its own: `repeat_seconds` UInt32, the window; `same_topic` UInt8."""
+    names = told_apart(CONTACT_DIMENSIONS, buckets)
+    keys = ", ".join(("tenant", *names, "bucket"))
     counted = ",\n    ".join(
         f"countIf({which}) AS {name}" for name, which in FIRST_CONTACT_COUNTS.items()
     )
     return f"""
 SELECT
-  tenant, {_SHOWN},
-  {interval_columns(ALIGNED)},
+  tenant, {", ".join(names)},
+  {interval_columns(buckets)},
   {select_kpis(Grain.FIRST_CONTACT)}
 FROM
 (
-  SELECT {_KEYS},
+  SELECT {keys},
     {counted}
   FROM
   (
-    SELECT *, {ALIGNED.keys} AS bucket
+    SELECT *, {buckets.keys} AS bucket
     FROM
     (
-      SELECT c.tenant AS tenant, {split_dimensions("c", CONTACT_DIMENSIONS)},
+      SELECT c.tenant AS tenant, {split_dimensions("c", names)},
         c.at AS at, c.is_first AS is_first, c.matured AS matured, c.repeated AS repeated,
         c.repeats AS repeats
       FROM ({first_contact_rows()}) AS c
     )
-    WHERE {ALIGNED.kept("at")}
+    WHERE {buckets.kept("at")}
   )
-  GROUP BY {_KEYS}
+  GROUP BY {keys}
 )"""
 
 

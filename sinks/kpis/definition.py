@@ -56,6 +56,7 @@ CONTACT_DIMENSIONS: Final = (
 )
 """By what whatever belongs to a contact can be split."""
 VISIT_DIMENSIONS: Final = (*CONTACT_DIMENSIONS, "skill")
+_OF_STATES: Final = tuple(name for name in VISIT_DIMENSIONS if name != "hour")
 
 
 class Grain(Enum):
@@ -76,12 +77,12 @@ class Grain(Enum):
         match self:
             case Grain.AGENT:
                 return ("agent",)
-            case Grain.QUEUE:
-                return VISIT_DIMENSIONS
             case Grain.CALLERS | Grain.FIRST_CONTACT:
                 return CONTACT_DIMENSIONS
+            case Grain.BACKLOG:
+                return _OF_STATES
             case _:
-                return PANE_DIMENSIONS
+                return VISIT_DIMENSIONS
 
 
 @dataclass(frozen=True, slots=True)

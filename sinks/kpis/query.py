@@ -51,6 +51,8 @@ _BESIDE: Final[dict[Grain, tuple[tuple[str, str], ...]]] = {
     Grain.CHAT_TIME: (*_TIME, _SPLIT),
 }
 """Views whose KPIs stand beside those of queues, with their parameters."""
+_EXACT: Final = {Grain.QUEUE: "kpi_exact", Grain.CONVERSATION: "conversation_exact"}
+"""Views that count single contacts, where those of the same grain read panes."""
 _OF_OFFERED: Final = (Grain.CALLERS, Grain.FIRST_CONTACT)
 """Of these, who came: known of contacts that were offered. A message may be answered where, or
 when, none was."""
@@ -131,37 +133,25 @@ def kpi_table(
     (default: its settings, else UTC). Callers and first contacts are always by `offered`; a contact
     repeats an earlier one within `repeat_seconds`, with `same_topic` only one of the same topic;
     within `repeat_seconds` a solution is undone, too. Responses and resolutions count when they
-    came, in whole panes, whichever the cohort; the backlog is that of `to`, and is known without
-    intervals only.
+    came, whichever the cohort; the backlog is that of `to`, and is known without intervals only.
 
     `families` are added as far as they can be split so; of a family that is split by queue only
     what met a queue. `only` restricts dimensions of the split to one value each.
     Raises `KpiQueryError` for a bad question, `sinks.errors.StoreError` from the store.
     """
     parameters = time_parameters(from_, to, interval)
-    unknown = set(split) - set(DIMENSIONS)
-    if unknown:
-        raise KpiQueryError(
-            f"cannot split by {', '.join(sorted(unknown))}; by {', '.join(DIMENSIONS)} only"
-        )
     only = {**(only or {}), **({} if queue is None else {"queue": queue})}
-    if apart := only.keys() - set(split):
-        raise KpiQueryError(f"one {min(apart)} was asked for: split by {min(apart)}")
-    for name, seconds in (("target", target), ("short", short)):
-        if seconds is not None and not 0 <= seconds <= DAY_SECONDS:
-            raise KpiQueryError(f"{name} {seconds:g}: use seconds between 0 and {DAY_SECONDS}")
-    if cohort not in ("offered", "ended"):
-        raise KpiQueryError(f"cohort {cohort!r}: use offered or ended")
-    exact = (
-        target is not None
-        or short is not None
-        or not on_panes(from_, to)
-        or not set(split) <= set(PANE_DIMENSIONS)
-    )
-    view = call(
-        "kpi_exact" if exact else "kpi_interval",
-        (*_TIME, _COHORT, _SPLIT, *(_THRESHOLDS if exact else ())),
-    )
+    check(split, only, target, short, cohort)
+    exact = not on_panes(from_, to) or beyond_panes(split, target, short)
+    of_queues = (*_TIME, _COHORT, _SPLIT, *(_THRESHOLDS if exact else ()))
+    parameters_of = {Grain.QUEUE: of_queues, **_BESIDE}
+    views: dict[Grain | Family, str] = {
+        **{
+            grain: call(_EXACT.get(grain, grain.value) if exact else grain.value, wanted)
+            for grain, wanted in parameters_of.items()
+        },
+        **{family: call(family.view, (*_TIME, _SPLIT)) for family in families},
+    }
     parameters |= {
         "tenant": tenant,
         "cohort": cohort,
@@ -171,26 +161,69 @@ def kpi_table(
         "repeat_seconds": repeat_seconds,
         "same_topic": int(same_topic),
     }
+    zones = zones_of(store, tenant, queue, timezone_of, split)
+    results = answers(store, views, parameters, zones, split, only, exact=exact)
+    if interval == "all":  # which is as long as was asked for
+        results = [replace(one, interval_start=from_, interval_end=to) for one in results]
+    return results
+
+
+def check(
+    split: Sequence[str],
+    only: Mapping[str, str],
+    target: float | None,
+    short: float | None,
+    cohort: str,
+) -> None:
+    """Raise `KpiQueryError` where no view can answer that."""
+    if unknown := set(split) - set(DIMENSIONS):
+        raise KpiQueryError(
+            f"cannot split by {', '.join(sorted(unknown))}; by {', '.join(DIMENSIONS)} only"
+        )
+    if apart := only.keys() - set(split):
+        raise KpiQueryError(f"one {min(apart)} was asked for: split by {min(apart)}")
+    for name, seconds in (("target", target), ("short", short)):
+        if seconds is not None and not 0 <= seconds <= DAY_SECONDS:
+            raise KpiQueryError(f"{name} {seconds:g}: use seconds between 0 and {DAY_SECONDS}")
+    if cohort not in ("offered", "ended"):
+        raise KpiQueryError(f"cohort {cohort!r}: use offered or ended")
+
+
+def beyond_panes(split: Sequence[str], target: float | None, short: float | None) -> bool:
+    """Whether panes do not know it, so that single contacts are to be counted."""
+    return target is not None or short is not None or not set(split) <= set(PANE_DIMENSIONS)
+
+
+def answers(
+    store: Queries,
+    views: Mapping[Grain | Family, str],
+    parameters: Mapping[str, Any],
+    zones: Mapping[str, list[str]],
+    split: Sequence[str],
+    only: Mapping[str, str],
+    *,
+    exact: bool,
+) -> list[KpiResult]:
+    """What the views (by what they count) say of each place and interval, one result each.
+
+    `parameters` are theirs, and `tenant`; `zones` as `zones_of` gives them, to be asked one by one.
+    """
     results = []
-    zones = _zones(store, tenant, queue, timezone_of or _timezones(store, tenant), split)
     source: Source = "interactions" if exact else "panes"
-    grains: tuple[Grain | Family, ...] = (Grain.QUEUE, *_BESIDE, *families)
     for zone, queues in zones.items():
         asked = {**parameters, "timezone": zone, "queues": queues}
-        found = _found(store, view, asked, split, families, only)
-        for rows in found.values():
+        for rows in _found(store, views, asked, split, only).values():
             first = next(iter(rows.values()))
-            start, end = bounds_of(first, from_, to, interval)
             values: dict[str, Value] = {}
-            for grain in grains:
+            for grain in views:
                 if set(split) <= set(grain.dimensions):
                     values |= values_of(rows.get(grain, {}), grain)
             results.append(
                 KpiResult(
-                    tenant=tenant,
+                    tenant=parameters["tenant"],
                     dimensions={name: first[name] for name in DIMENSIONS if name in split},
-                    interval_start=start,
-                    interval_end=end,
+                    interval_start=first["interval_start"],
+                    interval_end=first["interval_end"],
                     final=bool(first["final"]),
                     source=source if Grain.QUEUE in rows else "events",
                     target_seconds=first.get("target_seconds"),
@@ -273,18 +306,12 @@ _Rows = dict[Grain | Family, dict[str, Any]]
 
 def _found(
     store: Queries,
-    view: str,
+    views: Mapping[Grain | Family, str],
     asked: dict[str, Any],
     split: Sequence[str],
-    families: Sequence[Family],
     only: Mapping[str, str],
 ) -> dict[_Key, _Rows]:
     """By place and interval, the row of each view that has one there."""
-    views: dict[Grain | Family, str] = {
-        Grain.QUEUE: view,
-        **{grain: call(grain.value, parameters) for grain, parameters in _BESIDE.items()},
-        **{family: call(family.view, (*_TIME, _SPLIT)) for family in families},
-    }
     found: dict[_Key, _Rows] = {}
     for grain, called in views.items():
         if not set(split) <= set(grain.dimensions):
@@ -342,14 +369,15 @@ def _timezones(store: Queries, tenant: str) -> Callable[[str], str]:
     return lambda queue: zones.get(queue) or zones.get("", "UTC")
 
 
-def _zones(
+def zones_of(
     store: Queries,
     tenant: str,
     queue: str | None,
-    timezone_of: Callable[[str], str],
+    timezone_of: Callable[[str], str] | None,
     split: Sequence[str],
 ) -> dict[str, list[str]]:
     """Timezone -> its queues, to ask each timezone once; an empty list means all queues."""
+    timezone_of = timezone_of or _timezones(store, tenant)
     if "queue" not in split:
         return {known_timezone(timezone_of("")): []}
     if queue is not None:

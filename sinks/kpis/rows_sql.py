@@ -10,7 +10,7 @@ from typing import Final
 
 from schemas.settings import Settings
 from schemas.topics import CHANNEL_OF
-from sinks.kpis.buckets import Buckets
+from sinks.kpis.buckets import ALIGNED, Buckets
 from sinks.kpis.definition import PANE_DIMENSIONS
 
 WATERMARK_AT: Final = "(SELECT watermark_at FROM watermark)"
@@ -98,23 +98,29 @@ ARRAY JOIN
 DESCRIBED: Final = ("purpose", "language", "site", "topic")
 
 
-def described_visits() -> str:
-    """Visits with all that they can be split by, and what is known of the agents who answered."""
-    with_skill = f"""
+def with_skill(rows: str) -> str:
+    """A SELECT of `rows` and the `skill` that was asked for; they have tenant, interaction_id, and
+    the queue and `entered_at` of a visit.
+    """
+    return f"""
 SELECT v.*, k.skill AS skill
-FROM (
-  SELECT *, entered_at AS at, ifNull(exited_at, entered_at) AS left_at,
-    toString(agent) AS answered_by
-  FROM ({visits(DESCRIBED)})
-) AS v
+FROM ({rows}) AS v
 ANY LEFT JOIN (
   SELECT tenant, subject, labels['queue'] AS queue, counted_at, labels['skill'] AS skill
   FROM event_facts FINAL WHERE type = 'queue.entered'
 ) AS k ON k.tenant = v.tenant AND k.subject = v.interaction_id AND k.queue = v.queue
   AND k.counted_at = v.entered_at"""
+
+
+def described_visits() -> str:
+    """Visits with all that they can be split by, and what is known of the agents who answered."""
+    rows = f"""
+SELECT *, entered_at AS at, ifNull(exited_at, entered_at) AS left_at,
+  toString(agent) AS answered_by
+FROM ({visits(DESCRIBED)})"""
     return f"""
 SELECT w.*, a.remote AS agent_is_remote, toString(a.site) AS agent_site
-FROM ({with_skill}) AS w
+FROM ({with_skill(rows)}) AS w
 ASOF LEFT JOIN (
   SELECT tenant, agent, counted_at, remote, site FROM agent_states FINAL WHERE remote IS NOT NULL
 ) AS a ON a.tenant = w.tenant AND a.agent = w.answered_by AND a.counted_at <= w.left_at"""
@@ -159,6 +165,13 @@ def split_dimensions(alias: str, names: Sequence[str] = PANE_DIMENSIONS) -> str:
         f"if(has(splitByChar(',', {{split:String}}), '{name}'), {value}, '') AS {name}"
         for name, value in of_row.items()
     )
+
+
+def told_apart(names: Sequence[str], buckets: Buckets) -> list[str]:
+    """Of dimensions those that views of such buckets have: rolling windows know no hours of the
+    day, which are an interval's.
+    """
+    return [name for name in names if name != "hour" or buckets is ALIGNED]
 
 
 def with_customer(rows: str) -> str:

@@ -24,7 +24,7 @@ from sinks.kpis.catalogue import FAMILIES, of_grain
 from sinks.kpis.conversations_sql import (
     backlog,
     chat_time,
-    conversations_by_interval,
+    conversations,
     solutions,
 )
 from sinks.kpis.customers_sql import (
@@ -45,6 +45,7 @@ from sinks.kpis.rows_sql import (
     setting,
     silent_past_horizon,
     split_dimensions,
+    told_apart,
     visits,
     watermark,
     with_settings,
@@ -73,17 +74,26 @@ def views(settings: Settings | None = None) -> list[tuple[str, str]]:
         ("kpi_interval", _kpis(_pane_rows(settings, ALIGNED), ALIGNED)),
         ("kpi_rolling", _kpis(_pane_rows(settings, ROLLING), ROLLING)),
         ("kpi_exact", _kpis(_visit_rows(settings, ALIGNED), ALIGNED, VISIT_DIMENSIONS)),
+        ("kpi_exact_rolling", _kpis(_visit_rows(settings, ROLLING), ROLLING, VISIT_DIMENSIONS)),
         ("service_level", _service_level(settings)),
         ("customers", customers()),
-        ("callers", callers()),
+        ("callers", callers(ALIGNED)),
+        ("callers_rolling", callers(ROLLING)),
         ("inbound_contacts", inbound_contacts()),
-        ("fcr", first_contacts()),
+        ("fcr", first_contacts(ALIGNED)),
+        ("fcr_rolling", first_contacts(ROLLING)),
         ("fcr_windows", first_contacts_by_window()),
-        ("conversation_interval", conversations_by_interval()),
-        ("solutions", solutions()),
+        ("conversation_interval", conversations(ALIGNED)),
+        ("conversation_rolling", conversations(ROLLING)),
+        ("conversation_exact", conversations(ALIGNED, VISIT_DIMENSIONS)),
+        ("conversation_exact_rolling", conversations(ROLLING, VISIT_DIMENSIONS)),
+        ("solutions", solutions(ALIGNED)),
+        ("solutions_rolling", solutions(ROLLING)),
         ("backlog", backlog()),
-        ("chat_time", chat_time()),
-        ("agent_interval", _agents()),
+        ("chat_time", chat_time(ALIGNED)),
+        ("chat_time_rolling", chat_time(ROLLING)),
+        ("agent_interval", _agents(ALIGNED)),
+        ("agent_rolling", _agents(ROLLING)),
         ("contacts", contacts()),
         *((family.view, _of_family(family, ALIGNED)) for family in FAMILIES),
         *((f"{family.view}_rolling", _of_family(family, ROLLING)) for family in FAMILIES),
@@ -96,10 +106,11 @@ def views(settings: Settings | None = None) -> list[tuple[str, str]]:
 
 def _kpis(rows: str, buckets: Buckets, dimensions: Sequence[str] = PANE_DIMENSIONS) -> str:
     """KPIs of queues over `rows`, which carry the dimensions, `at`, thresholds and counts."""
-    keys = ", ".join(("tenant", *dimensions, "bucket"))
+    names = told_apart(dimensions, buckets)
+    keys = ", ".join(("tenant", *names, "bucket"))
     return f"""
 SELECT
-  tenant, {", ".join(dimensions)},
+  tenant, {", ".join(names)},
   {interval_columns(buckets)},
   target_ms / 1000 AS target_seconds,
   short_ms / 1000 AS short_abandon_seconds,
@@ -141,7 +152,7 @@ def _visit_rows(settings: Settings, buckets: Buckets) -> str:
 SELECT
   v.tenant AS tenant,
   assumeNotNull({_VISIT_AT}) AS at,
-  {split_dimensions("v", VISIT_DIMENSIONS)},
+  {split_dimensions("v", told_apart(VISIT_DIMENSIONS, buckets))},
   {_thresholds(settings, asked=True)},
   {counts.of_visits()}
 FROM {_visit_source(settings, f"SELECT * EXCEPT (at) FROM ({described_visits()})")}
@@ -246,7 +257,7 @@ FROM {with_settings(f"(SELECT * FROM {call('kpi_interval', _INTERVAL_PARAMETERS)
 ARRAY JOIN [{pairs}] AS pair"""
 
 
-def _agents() -> str:
+def _agents(buckets: Buckets) -> str:
     """KPIs of agents; intervals are whole panes of five minutes."""
     names = (
         "answered", "missed", "handled", "transferred", "outbound_attempted",
@@ -257,7 +268,7 @@ def _agents() -> str:
     return f"""
 SELECT
   tenant, agent,
-  {interval_columns(ALIGNED)},
+  {interval_columns(buckets)},
   {select_kpis(Grain.AGENT)}
 FROM
 (
@@ -265,9 +276,9 @@ FROM
   {sums}
   FROM
   (
-    SELECT *, {ALIGNED.keys} AS bucket
+    SELECT *, {buckets.keys} AS bucket
     FROM (SELECT *, toDateTime64(pane_at, 3, 'UTC') AS at FROM agent_panes FINAL
-      WHERE {ALIGNED.kept("pane_at")})
+      WHERE {buckets.kept("pane_at")})
   ) AS p
   GROUP BY tenant, agent, bucket
 )"""
@@ -280,11 +291,8 @@ def counted_rows(family: Family, tallies: Mapping[str, Tally], buckets: Buckets 
 
 
 def _of_family(family: Family, buckets: Buckets) -> str:
-    """KPIs over a family's rows, by what these can be split by; `begins` is when the bucket does.
-
-    Rolling windows know no hours of the day: they have no timezone.
-    """
-    dimensions = [n for n in family.dimensions if n != "hour" or buckets is ALIGNED]
+    """KPIs over a family's rows, by what these can be split by; `begins` is that of the bucket."""
+    dimensions = told_apart(family.dimensions, buckets)
     kpis = of_grain(family)
     tallies: dict[str, Tally] = {}
     for kpi in kpis:
@@ -293,7 +301,7 @@ def _of_family(family: Family, buckets: Buckets) -> str:
                 raise ValueError(f"{family.view}: {name!r} is counted in two ways")
     shown = ", ".join(("tenant", *dimensions))
     keys = f"{shown}, bucket"
-    told_apart = f"{split_dimensions('f', dimensions)}," if dimensions else ""
+    apart = f"{split_dimensions('f', dimensions)}," if dimensions else ""
     totals = ",\n  ".join(f"{tally.total}({name}) AS {name}" for name, tally in tallies.items())
     return f"""
 SELECT
@@ -309,7 +317,7 @@ FROM
     SELECT *, {buckets.keys} AS bucket
     FROM
     (
-      SELECT f.tenant AS tenant, f.at AS at, {told_apart}
+      SELECT f.tenant AS tenant, f.at AS at, {apart}
       {", ".join(f"f.{name} AS {name}" for name in tallies)}
       FROM ({counted_rows(family, tallies, buckets)}) AS f
     )

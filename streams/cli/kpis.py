@@ -290,11 +290,6 @@ def _windows(
     split: Sequence[str],
     length: str,
 ) -> list[KpiResult]:
-    if question.target is not None or question.short is not None:
-        raise typer.BadParameter(
-            "windows are read from panes, which count by each queue's own thresholds",
-            param_hint="--rolling",
-        )
     return rolling_table(
         store,
         settings.tenant,
@@ -302,8 +297,13 @@ def _windows(
         question.interval,
         question.from_,
         question.to,
+        question.target,
+        question.short,
         cohort=question.cohort,
+        timezone_of=lambda name: settings.queue(name).timezone,
         split=split,
+        repeat_seconds=question.repeat_days * DAY_SECONDS,
+        same_topic=question.same_topic,
         families=FAMILIES,
         only=only,
     )

@@ -21,9 +21,10 @@ class Conversation:
     """What is known of it. Instants and durations in milliseconds.
 
     `messages` counts those by the customer, by agents, by bots, and automatic ones. `responses` has
-    one `(at, queue, first_response_ms, reply_ms)` for each response that answered something, either
-    duration None where it does not apply. `solved` has one `(at, queue)` each time that it was
-    solved, `reopened_at` the instant at which each of those was undone: as many, or one less.
+    one `(at, queue, agent, first_response_ms, reply_ms)` for each response that answered something,
+    either duration None where it does not apply; a first response is the first of them. `solved`
+    has one `(at, queue, agent)` each time that it was solved, `reopened_at` the instant at which
+    each of those was undone: as many, or one less. Agents are those that events name, "" for none.
     `contributed` belongs to `streams.fold.conversation_panes`: what it made of the first responses.
     """
 
@@ -50,11 +51,11 @@ class Conversation:
         self.first_response_ms: int | None = None
         self.replies = 0
         self.reply_ms = 0
-        self.responses: list[tuple[int, str, int | None, int | None]] = []
+        self.responses: list[tuple[int, str, str, int | None, int | None]] = []
         self.ticket_status = ""
         self.ticket_status_at: int | None = None
         self.ended_solved = False
-        self.solved: list[tuple[int, str]] = []
+        self.solved: list[tuple[int, str, str]] = []
         self.reopened_at: list[int] = []
         self.contributed: list[Any] = []
 
@@ -78,7 +79,7 @@ class Conversation:
         if self.waiting_since is None:
             self.waiting_since = at
 
-    def responded(self, at: int, queue: str, due_from: int | None) -> None:
+    def responded(self, at: int, queue: str, agent: str, due_from: int | None) -> None:
         """An agent wrote to the customer; a first response is measured from `due_from`.
 
         Where that is None, as where agents write first, there was nothing to respond to yet.
@@ -92,24 +93,24 @@ class Conversation:
             self.replies += 1
             self.reply_ms += reply_ms
         if first_ms is not None or reply_ms is not None:
-            self.responses.append((at, queue, first_ms, reply_ms))
+            self.responses.append((at, queue, agent, first_ms, reply_ms))
 
-    def ticket_moved(self, at: int, queue: str, status: str) -> None:
+    def ticket_moved(self, at: int, queue: str, agent: str, status: str) -> None:
         """The ticket has a new status, or is said once more to have the one it has."""
         if status != self.ticket_status:
             self.ticket_status_at = at
         self.ticket_status = status
         if status in SOLVED_STATUSES:
             self.waiting_since = None
-            self._solve(at, queue)
+            self._solve(at, queue, agent)
         else:
             self._reopen(at)
 
-    def ended(self, at: int, queue: str, *, resolved: bool) -> None:
+    def ended(self, at: int, queue: str, agent: str, *, resolved: bool) -> None:
         """The interaction ended."""
         self.waiting_since = None
         if resolved:
-            self._solve(at, queue)
+            self._solve(at, queue, agent)
             self.ended_solved = True
 
     def goes_on(self, at: int) -> None:
@@ -117,9 +118,9 @@ class Conversation:
         if self.ended_solved:
             self._reopen(at)
 
-    def _solve(self, at: int, queue: str) -> None:
+    def _solve(self, at: int, queue: str, agent: str) -> None:
         if not self.is_solved:
-            self.solved.append((at, queue))
+            self.solved.append((at, queue, agent))
 
     def _reopen(self, at: int) -> None:
         self.ended_solved = False

@@ -41,7 +41,7 @@ bin is some 10^24 years."""
 def of_responses(talk: Conversation, place: Place, first: int) -> Iterator[Vector]:
     """What its responses contribute, from that number on."""
     tenant, channel, direction = place
-    for at, queue, first_ms, reply_ms in talk.responses[first:]:
+    for at, queue, _, first_ms, reply_ms in talk.responses[first:]:
         counts: tuple[int, ...] = ()
         sketches: tuple[int, ...] = ()
         if first_ms is not None:
@@ -58,7 +58,7 @@ def of_resolutions(talk: Conversation, place: Place, started_at: int) -> Iterato
     if not talk.solved:
         return
     tenant, channel, direction = place
-    for which, (at, queue) in (("first", talk.solved[0]), ("full", talk.solved[-1])):
+    for which, (at, queue, _) in (("first", talk.solved[0]), ("full", talk.solved[-1])):
         passed = at - started_at
         counts = (_C[f"{which}_resolutions"], 1, _C[f"{which}_resolution_ms"], passed)
         sketches = (FIRST_SKETCH + _BINS.index(f"{which}_resolution_bins"), passed)

@@ -171,7 +171,8 @@ def _callback(step: str) -> Callable[[Any], _Parts]:
 
 def _ticket(d: Any) -> _Parts:
     # Of two changes in one second, the ticket went its usual way.
-    return (15 + _TICKET_COURSE.index(d.status), TICKET, "", "", UNMEASURED, d.status)
+    rank = 15 + _TICKET_COURSE.index(d.status)
+    return (rank, TICKET, "", d.agent, UNMEASURED, d.status)
 
 
 def _other(_: Any) -> _Parts:

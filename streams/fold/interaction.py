@@ -226,7 +226,7 @@ def _ended(known: Interaction, fact: Fact) -> None:
             visit.presumed = True
             visit.exited_at = at
     if known.conversation is not None:
-        known.conversation.ended(at, _queue_at(known, at), resolved=resolved is True)
+        known.conversation.ended(at, _queue_at(known, at), agent, resolved=resolved is True)
 
 
 def _wrapup_started(known: Interaction, fact: Fact) -> None:
@@ -265,7 +265,7 @@ def _message(known: Interaction, fact: Fact) -> None:
         _reopen(known, at)
         # What an agent writes first of their own accord answers nobody.
         due_from = talk.asked_at if known.direction == "outbound" else known.started_at
-        talk.responded(at, _queue_at(known, at), due_from)
+        talk.responded(at, _queue_at(known, at), agent, due_from)
 
 
 def _automatic_message(known: Interaction, _: Fact) -> None:
@@ -273,7 +273,8 @@ def _automatic_message(known: Interaction, _: Fact) -> None:
 
 
 def _ticket_moved(known: Interaction, fact: Fact) -> None:
-    _conversation(known).ticket_moved(fact.at, _queue_at(known, fact.at), fact.detail)
+    at = fact.at
+    _conversation(known).ticket_moved(at, _queue_at(known, at), fact.agent, fact.detail)
 
 
 def _conversation(known: Interaction) -> Conversation:

@@ -19,7 +19,11 @@ Rows = dict[type[Row], list[RowTuple]]
 
 
 _NOTHING: Final[list[int]] = []
-_NO_CONVERSATION: Final = (0, 0, 0, 0, None, 0, 0, None, "", None, _NOTHING, _NOTHING)
+_NO_NAMES: Final[list[str]] = []
+_NO_CONVERSATION: Final = (
+    *(0, 0, 0, 0, None, 0, 0),
+    *(_NOTHING, _NOTHING, _NO_NAMES, None, "", None, _NOTHING, _NO_NAMES, _NOTHING),
+)
 """From `messages_by_customer` to `reopened_at`, of an interaction without messages or tickets."""
 
 
@@ -184,10 +188,14 @@ def _conversation_columns(known: Interaction) -> tuple[Any, ...]:
         talk.first_response_ms,
         talk.replies,
         talk.reply_ms,
+        [response[0] for response in talk.responses],
+        [response[4] for response in talk.responses],
+        [response[2] for response in talk.responses],
         talk.waiting_since if known.status == "open" else None,
         talk.ticket_status,
         talk.ticket_status_at,
-        [at for at, _ in talk.solved],
+        [at for at, _, _ in talk.solved],
+        [agent for _, _, agent in talk.solved],
         talk.reopened_at.copy(),
     )
 

@@ -11,8 +11,9 @@ from tests.oracle.stay import Told
 SETTLED = ("solved", "closed")
 GOES_ON = ("interaction.started", "queue.entered", "agent.connected", "asks", "answers")
 
-Step = tuple[int, str, str]
-"""When, in which queue, and what: a kind of event, `asks`, `answers` or a ticket's status."""
+Step = tuple[int, str, str, str]
+"""When, in which queue, by which agent, and what: a kind of event, `asks`, `answers` or a ticket's
+status."""
 
 
 class Thread:
@@ -23,7 +24,9 @@ class Thread:
         self.statuses: list[tuple[int, str]] = []
         self._started_at = told[0][0].at
         self._outbound = direction == "outbound"
-        steps = [(t.at, queue, self._step(t)) for t, queue in told]
+        steps: list[Step] = [
+            (t.at, queue, getattr(t.event.data, "agent", ""), self._step(t)) for t, queue in told
+        ]
         told_of = [t.event.type.partition(".")[0] in ("message", "ticket") for t, _ in told]
         self._steps = steps[told_of.index(True) :] if any(told_of) else []
         self.first_response = self._first_response()
@@ -48,16 +51,16 @@ class Thread:
         return "answers" if data.public else ""
 
     def _first_response(self) -> tuple[int, str, int] | None:
-        asked = [at for at, _, what in self._steps if what == "asks"]
-        for number, (at, queue, what) in enumerate(self._steps):
-            asked_before = any(what == "asks" for _, _, what in self._steps[:number])
+        asked = [at for at, _, _, what in self._steps if what == "asks"]
+        for number, (at, queue, _, what) in enumerate(self._steps):
+            asked_before = any(step[-1] == "asks" for step in self._steps[:number])
             if what == "answers" and (asked_before or not self._outbound):
                 return at, queue, at - (asked[0] if self._outbound else self._started_at)
         return None
 
     def _replies(self) -> tuple[list[tuple[int, str, int]], int | None]:
         replies, unanswered = [], []
-        for at, queue, what in self._steps:
+        for at, queue, _, what in self._steps:
             if what == "asks":
                 unanswered.append(at)
             elif what == "answers" and unanswered:
@@ -66,14 +69,14 @@ class Thread:
                 unanswered = []
         return replies, min(unanswered, default=None)
 
-    def _solutions(self) -> tuple[list[tuple[int, str]], list[int]]:
-        solved: list[tuple[int, str]] = []
+    def _solutions(self) -> tuple[list[tuple[int, str, str]], list[int]]:
+        solved: list[tuple[int, str, str]] = []
         undone: list[int] = []
         until_it_goes_on = False
-        for at, queue, what in self._steps:
+        for at, queue, agent, what in self._steps:
             if what in ("ended resolved", *SETTLED):
                 if len(solved) == len(undone):
-                    solved.append((at, queue))
+                    solved.append((at, queue, agent))
                 until_it_goes_on = until_it_goes_on or what == "ended resolved"
             elif what in ("new", "open", "pending") or (until_it_goes_on and what in GOES_ON):
                 until_it_goes_on = False
@@ -101,11 +104,36 @@ class Thread:
             "first_response_ms": self.first_response[2] if self.first_response else None,
             "replies": len(self.replies),
             "reply_ms": sum(ms for _, _, ms in self.replies),
+            **self._responses(),
             "waiting_since": self.waiting_since if is_open else None,
             "ticket_status": status,
             "ticket_status_at": since,
-            "solved_at": [at for at, _ in self.solved],
+            "solved_at": [at for at, _, _ in self.solved],
+            "solved_agent": [agent for _, _, agent in self.solved],
             "reopened_at": self.undone,
+        }
+
+    def _responses(self) -> dict[str, Any]:
+        """Every answer that was a reply, a first response, or both."""
+        found: list[tuple[int, int | None, str]] = []
+        unanswered: list[int] = []
+        asked = settled = False
+        for at, _, agent, what in self._steps:
+            if what == "asks":
+                unanswered.append(at)
+                asked = True
+            elif what == "answers":
+                is_first = not settled and (asked or not self._outbound)
+                if unanswered or is_first:
+                    reply = at - unanswered[0] if unanswered else None
+                    found.append((at, reply, agent))
+                settled = settled or is_first
+            if what in ("answers", "ended", "ended resolved", *SETTLED):
+                unanswered = []
+        return {
+            "responses_at": [at for at, _, _ in found],
+            "responses_reply_ms": [reply for _, reply, _ in found],
+            "responses_agent": [agent for _, _, agent in found],
         }
 
     def durations(self) -> list[tuple[str, int, str, int]]:
@@ -114,6 +142,6 @@ class Thread:
         if self.first_response:
             found.append(("first_response", *self.first_response))
         for name, solved in (("first", self.solved[:1]), ("full", self.solved[-1:])):
-            for at, queue in solved:
+            for at, queue, _ in solved:
                 found.append((f"{name}_resolution", at, queue, at - self._started_at))
         return found

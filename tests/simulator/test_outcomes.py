@@ -76,7 +76,9 @@ def test_a_reply_counts_from_the_first_message_that_waits_for_it() -> None:
         Written("customer", 21_000, automatic=True),
         Written("agent", 26_000),
     ]
-    figures = outcomes.reply_figures([contact(messages=messages, first_response_ms=10_000)])
+    figures = outcomes.done_figures(
+        outcomes.done_for(contact(messages=messages, first_response_ms=10_000))
+    )
     assert figures["replies"] == 2
     assert figures["average_reply_seconds"] == 8
     assert figures["average_first_response_seconds"] == 10
@@ -88,11 +90,12 @@ def test_tickets_are_solved_reopened_and_wait_in_the_backlog() -> None:
         contact(2, ticket=[(0, "new"), (5_000, "open")]),
         contact(3, ticket=[(0, "new"), (11_000, "solved")]),
     ]
-    figures = outcomes.solution_figures(tickets, 40_000, 10_000)
+    figures = outcomes.done_figures(one for t in tickets for one in outcomes.done_for(t))
     assert figures["average_first_resolution_seconds"] == 10
     assert figures["average_full_resolution_seconds"] == 20.5
-    assert figures["reopen_ratio"] == 1 / 3
-    assert outcomes.solution_figures(tickets, 20_000, 10_000)["reopen_ratio"] == 1
+    solved = list(outcomes.solutions(tickets))
+    assert outcomes.solution_figures(solved, 40_000, 10_000)["reopen_ratio"] == 1 / 3
+    assert outcomes.solution_figures(solved, 20_000, 10_000)["reopen_ratio"] == 1
     assert outcomes.backlog(tickets, 8_000) == [8_000, 8_000, 8_000]
     assert outcomes.backlog(tickets, 40_000) == [40_000]
     figures = outcomes.backlog_figures(tickets, 3_600_000)
@@ -104,7 +107,7 @@ def test_concurrency_counts_time_twice_above_and_once_below() -> None:
         contact(legs=[Leg("ada", "q", begin, ended_at=end)], channel="chat")
         for begin, end in ((0, 100), (50, 150), (200, 250))
     ]
-    assert outcomes.chat_concurrency(chats)["chat_concurrency"] == 250 / 200
+    assert outcomes.chat_figures(outcomes.chats(chats))["chat_concurrency"] == 250 / 200
 
 
 def test_adherence_is_work_in_work_and_pause_in_pause() -> None:
@@ -156,10 +159,12 @@ def test_a_whole_day_has_a_figure_for_each() -> None:
         **outcomes.menu_figures(truth.contacts, came),
         **outcomes.callback_figures(truth.contacts),
         **outcomes.rating_figures(truth.contacts),
-        **outcomes.reply_figures(truth.contacts),
-        **outcomes.solution_figures(truth.contacts, small_run()[0].ends_at, 3_600_000),
+        **outcomes.done_figures(one for c in truth.contacts for one in outcomes.done_for(c)),
+        **outcomes.solution_figures(
+            outcomes.solutions(truth.contacts), small_run()[0].ends_at, 3_600_000
+        ),
         **outcomes.quality_figures(truth.contacts),
-        **outcomes.chat_concurrency(truth.contacts),
+        **outcomes.chat_figures(outcomes.chats(truth.contacts)),
         **outcomes.adherence_figures(truth.staff),
         **outcomes.slot_occupancy(truth.staff),
         **outcomes.selfservice_figures(truth.selfservice, came),

@@ -1,11 +1,10 @@
 """Every KPI that the store knows beside its truth. Reads the store it is given."""
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from schemas.sketch import RELATIVE_ACCURACY
 from simulator.customers import caller_figures, first_contact_figures, known
@@ -20,11 +19,19 @@ from simulator.figures import (
     queue_figures,
 )
 from simulator.outcomes import (
+    HOUR_MS,
+    Chatting,
+    OpenFor,
+    agent_at,
+    always_open,
     backlog_figures,
-    chat_concurrency,
+    chat_figures,
+    chats,
+    done_figures,
+    done_for,
     replies_of,
-    reply_figures,
     solution_figures,
+    solutions,
     solutions_of,
     waiting_since,
 )
@@ -35,11 +42,17 @@ from sinks.kpis.query import KpiResult, agent_table, kpi_table
 from sinks.store import Store
 from tests.truth.families import churn_from, churn_truth, family_truth
 
+One = TypeVar("One")
+
 TENANT: Final = "default"
 QUANTILE: Final = re.compile(r".*_p[0-9]+_seconds")
 LAST_DIGIT: Final = 1e-12
 """A quotient of two whole numbers, computed twice, may differ in its last digit."""
 HALF_HOUR_MS: Final = 1_800_000
+NOT_IN_TRUTH: Final = {
+    "presumed_lost": "a judgement of the moment of reading: who is silent for too long by then"
+}
+"""KPIs of the catalogue that no truth has, with the reason."""
 COHORTS: Final[tuple[Cohort, ...]] = ("offered", "ended")
 
 
@@ -73,12 +86,17 @@ class Compared:
         return f"{self.kpi} {where}: {self.measured}, in truth {self.truth}"
 
 
-def everything(store: Store, run: Run, repeat_seconds: int = 4 * 3600) -> Iterator[Compared]:
+def everything(
+    store: Store,
+    run: Run,
+    repeat_seconds: int = 4 * 3600,
+    open_for: OpenFor = always_open,
+) -> Iterator[Compared]:
     """All KPIs of the catalogue, by all that they are split by."""
     yield from of_queues(store, run)
     yield from of_intervals(store, run)
     yield from of_customers(store, run, repeat_seconds)
-    yield from of_conversations(store, run, repeat_seconds)
+    yield from of_conversations(store, run, repeat_seconds, open_for)
     yield from of_thresholds(store, run)
     yield from of_agents(store, run)
     yield from of_families(store, run)
@@ -145,43 +163,118 @@ def of_customers(store: Store, run: Run, repeat_seconds: int) -> Iterator[Compar
     yield from _beside(truth, _by_dimensions(results, names), names, all_places=False)
 
 
-def of_conversations(store: Store, run: Run, repeat_seconds: int) -> Iterator[Compared]:
-    """Messages and tickets: over all the time, and replies by half hour."""
-    latest_at = _latest(store, run)
+def of_conversations(
+    store: Store, run: Run, repeat_seconds: int, open_for: OpenFor
+) -> Iterator[Compared]:
+    """Messages and tickets: over all the time, and what was done by half hour."""
     written = [c for c in run.truth.contacts if c.messages or c.ticket]
-    keys: dict[tuple[str, ...], Callable[[Contact], Key]] = {
+    skills = {queue.name: queue.skill for queue in run.settings.queues}
+    whose: dict[tuple[str, ...], Callable[[Contact], Key]] = {
         ("queue", "channel"): lambda contact: (_queue(contact), contact.channel),
-        ("channel",): lambda contact: (contact.channel,),
+        ("channel", "direction"): lambda contact: (contact.channel, contact.direction),
+        ("purpose", "language"): lambda contact: (contact.purpose, contact.language),
+        ("site",): lambda contact: (contact.site,),
+        ("skill",): lambda contact: (skills.get(_queue(contact), ""),),
+        (): lambda _: (),
     }
-    for names, key in keys.items():
-        groups: dict[Key, list[Contact]] = {}
-        for contact in written:
-            groups.setdefault(key(contact), []).append(contact)
-        truth: dict[Key, Figures] = {
-            place: {
-                **reply_figures(group),
-                **solution_figures(group, latest_at, repeat_seconds * 1000),
-                **backlog_figures(group, latest_at),
-                "chat_concurrency": chat_concurrency(group)["chat_concurrency"],
-            }
-            for place, group in groups.items()
-        }
-        # Of mentions, which nobody answers and nobody has to, nothing is counted.
-        truth = {place: figures for place, figures in truth.items() if any(figures.values())}
+    for names, key in whose.items():
+        of_contacts = _of_written(
+            run, store, written, open_for, repeat_seconds, lambda c, _at, _agent, key=key: key(c)
+        )
+        for place, group in _grouped(written, key).items():
+            of_contacts.setdefault(place, {}).update(backlog_figures(group, _latest(store, run)))
         results = kpi_table(store, TENANT, split=names, repeat_seconds=repeat_seconds)
-        yield from _beside(truth, _by_dimensions(results, names), names, all_places=False)
-    replies: Counter[Key] = Counter()
-    for contact in written:
-        replies.update((_queue(contact), at // HALF_HOUR_MS) for at, _ in replies_of(contact))
+        yield from _of_places(of_contacts, results, names)
+    by_agent = _of_written(
+        run, store, written, open_for, repeat_seconds, lambda _c, _at, agent: (agent,)
+    )
+    for place, group in _grouped(written, lambda contact: (_had_last(contact),)).items():
+        by_agent.setdefault(place, {}).update(backlog_figures(group, _latest(store, run)))
+    results = kpi_table(store, TENANT, split=("agent",), repeat_seconds=repeat_seconds)
+    yield from _of_places(by_agent, results, ("agent",))
+    by_hour = _of_written(
+        run,
+        store,
+        written,
+        open_for,
+        repeat_seconds,
+        lambda _c, at, _agent: (f"{(run.settings.start_at + timedelta(milliseconds=at)):%H}",),
+    )
+    results = kpi_table(store, TENANT, split=("hour",), repeat_seconds=repeat_seconds)
+    yield from _of_places(by_hour, results, ("hour",))
+    done = _grouped(
+        ((_queue(contact), one) for contact in written for one in done_for(contact)),
+        lambda pair: (pair[0], pair[1].at // HALF_HOUR_MS),
+    )
     measured = {
-        (result.dimensions["queue"], _milliseconds(result.interval_start, run) // HALF_HOUR_MS): {
-            "replies": result.values["replies"]
-        }
+        (result.dimensions["queue"], _milliseconds(result.interval_start, run) // HALF_HOUR_MS): (
+            result.values
+        )
         for result in kpi_table(store, TENANT, interval="30m")
-        if result.values["replies"]
     }
-    in_truth = {place: {"replies": count} for place, count in replies.items()}
-    yield from _beside(in_truth, measured, ("queue", "half hour"))
+    in_truth = {place: done_figures(one for _, one in pairs) for place, pairs in done.items()}
+    yield from _beside(in_truth, measured, ("queue", "half hour"), all_places=False)
+
+
+def _of_written(
+    run: Run,
+    store: Store,
+    written: list[Contact],
+    open_for: OpenFor,
+    repeat_seconds: int,
+    key: Callable[[Contact, int, str], Key],
+) -> dict[Key, Figures]:
+    """By contact, instant and agent: what was done, solved, and how many chats there were at once.
+
+    Chats are cut at full hours, so that `key` may be the hour.
+    """
+    done = _grouped(
+        ((c, one) for c in written for one in done_for(c)),
+        lambda pair: key(pair[0], pair[1].at, pair[1].agent),
+    )
+    solved = _grouped(solutions(written), lambda one: key(one.contact, one.at, one.agent))
+    chatting = _grouped(
+        (part for one in chats(written) for part in _by_hours(one)),
+        lambda one: key(one.contact, one.began_at, one.agent),
+    )
+    latest_at, window_ms = _latest(store, run), repeat_seconds * 1000
+    return {
+        place: {
+            **done_figures(one for _, one in done.get(place, ())),
+            **solution_figures(solved.get(place, ()), latest_at, window_ms, open_for),
+            **chat_figures(chatting.get(place, ())),
+        }
+        for place in done.keys() | solved.keys() | chatting.keys()
+    }
+
+
+def _of_places(
+    truth: dict[Key, Figures], results: Iterable[KpiResult], names: tuple[str, ...]
+) -> Iterator[Compared]:
+    # Of mentions, which nobody answers and nobody has to, nothing is counted.
+    something = {place: figures for place, figures in truth.items() if any(figures.values())}
+    yield from _beside(something, _by_dimensions(results, names), names, all_places=False)
+
+
+def _by_hours(one: Chatting) -> Iterator[Chatting]:
+    began_at = one.began_at
+    while began_at < one.ended_at:
+        ended_at = min(one.ended_at, (began_at // HOUR_MS + 1) * HOUR_MS)
+        yield one._replace(began_at=began_at, ended_at=ended_at)
+        began_at = ended_at
+
+
+def _had_last(contact: Contact) -> str:
+    """The agent who answered a contact last."""
+    answered = [visit.leg.agent for visit in contact.visits if visit.leg is not None]
+    return (answered or [leg.agent for leg in contact.legs] or [""])[-1]
+
+
+def _grouped(ones: Iterable[One], key: Callable[[One], Key]) -> dict[Key, list[One]]:
+    groups: dict[Key, list[One]] = {}
+    for one in ones:
+        groups.setdefault(key(one), []).append(one)
+    return groups
 
 
 def of_thresholds(store: Store, run: Run) -> Iterator[Compared]:
@@ -271,8 +364,9 @@ def _written_columns(
     contact: Contact, instant: Callable[[int | None], datetime | None]
 ) -> dict[str, Any]:
     by_people = [message.author for message in contact.messages if not message.automatic]
-    replies = [ms for _, ms in replies_of(contact)]
+    replies = [ms for *_, ms in replies_of(contact)]
     solved = solutions_of(contact)
+    responses = [(at, by) for at, by, _ in replies_of(contact)]
     last_status_at, last_status = contact.ticket[-1] if contact.ticket else (None, "")
     return {
         "messages_by_customer": by_people.count("customer"),
@@ -282,10 +376,14 @@ def _written_columns(
         "first_response_ms": contact.first_response_ms,
         "replies": len(replies),
         "reply_ms": sum(replies),
+        "responses_at": [instant(at) for at, _ in responses],
+        "responses_reply_ms": replies,
+        "responses_agent": [by for _, by in responses],
         "waiting_since": instant(waiting_since(contact)),
         "ticket_status": last_status,
         "ticket_status_at": instant(last_status_at),
         "solved_at": [instant(at) for at, _ in solved],
+        "solved_agent": [agent_at(contact, at) for at, _ in solved],
         "reopened_at": [instant(undone) for _, undone in solved if undone is not None],
     }
 

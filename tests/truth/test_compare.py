@@ -3,7 +3,9 @@
 import pytest
 
 from simulator.figures import Value
-from tests.truth.compare import Compared, _beside, wrong
+from sinks.kpis.catalogue import KPIS
+from tests.truth.__main__ import Day, Line, unaccounted
+from tests.truth.compare import NOT_IN_TRUTH, Compared, _beside, wrong
 
 
 @pytest.mark.parametrize(
@@ -42,3 +44,17 @@ def test_a_place_that_only_one_side_knows_is_wrong() -> None:
 def test_a_kpi_that_the_store_does_not_have_is_wrong() -> None:
     (one,) = _beside({("a",): {"offered": 1}}, {("a",): {}}, ("queue",))
     assert wrong([one]) == ["offered queue=a: None, in truth 1"]
+
+
+def test_a_kpi_that_is_neither_compared_nor_excused_is_named() -> None:
+    day = Day(1, {kpi: Line(1) for kpi in KPIS if kpi not in NOT_IN_TRUTH}, [], [], 0)
+    assert unaccounted([day]) == []
+    del day.lines["reopen_ratio"]
+    assert unaccounted([day]) == ["reopen_ratio"]
+    assert all(NOT_IN_TRUTH.values())
+    assert KPIS.keys() >= NOT_IN_TRUTH.keys()
+
+
+def test_a_day_is_read_again_as_it_was_written() -> None:
+    day = Day(7, {"offered": Line(3, 1, 0.5)}, [{"kpi": "offered"}], ["x: y"], 200_000)
+    assert Day.from_json(day.to_json()) == day

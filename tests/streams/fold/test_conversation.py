@@ -49,7 +49,7 @@ def test_a_reply_counts_from_the_first_message_that_waits_for_it() -> None:
     )
     assert (found.replies, found.reply_ms) == (2, 30_000 + 30_000)
     assert found.first_response_ms == 40_000
-    assert [(first, reply) for _, _, first, reply in found.responses] == [
+    assert [(first, reply) for *_, first, reply in found.responses] == [
         (40_000, 30_000),
         (None, 30_000),
     ]
@@ -82,7 +82,7 @@ def test_responses_count_in_the_queue_that_was_entered_last() -> None:
         customer(6),
         agent(7),
     )
-    assert [queue for _, queue, _, _ in found.responses] == ["", "sales", "billing"]
+    assert [queue for _, queue, *_ in found.responses] == ["", "sales", "billing"]
 
 
 def test_solutions_and_what_undid_them_go_by_turns() -> None:
@@ -95,7 +95,7 @@ def test_solutions_and_what_undid_them_go_by_turns() -> None:
         ticket(31, "pending"),
         ticket(40, "closed"),
     )
-    assert [at for at, _ in found.solved] == [10_000, 40_000]
+    assert [at for at, _, _ in found.solved] == [10_000, 40_000]
     assert found.reopened_at == [30_000]
     assert (found.ticket_status, found.ticket_status_at) == ("closed", 40_000)
     assert found.is_solved
@@ -113,9 +113,9 @@ def test_statuses_of_one_second_go_the_way_of_a_ticket() -> None:
 
 
 def test_an_end_that_resolved_holds_until_the_contact_goes_on() -> None:
-    assert [at for at, _ in talk(customer(0), ended(10)).solved] == []
+    assert [at for at, _, _ in talk(customer(0), ended(10)).solved] == []
     found = talk(customer(0), agent(5), ended(10, resolved=True), ticket(10, "solved"), agent(20))
-    assert [at for at, _ in found.solved] == [10_000]
+    assert [at for at, _, _ in found.solved] == [10_000]
     assert found.reopened_at == [20_000]
 
 
