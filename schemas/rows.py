@@ -92,9 +92,9 @@ class InteractionRow(Row):
     `opened_at` is the time of the first event applied in log order: it never changes, so the row
     stays in its month. `started_at` is the earliest event time known, and may. `waiting_since` is
     the customer's first message that nobody answered yet, as long as the contact is open.
-    `responses_*` are parallel, too, one item a response that answered something; `first_response_ms`
-    is that of the first, and a response that is no reply has no `responses_reply_ms`. `solved_at`
-    and `reopened_at` go by turns: each solution (`solved_agent`: who is said to have found it), and
+    `responses_*` are parallel, too, one item a response that answered something: the first took
+    `first_response_ms`, and one that is no reply has no `responses_reply_ms`. `solved_at` and
+    `reopened_at` go by turns: each solution (`solved_agent`: who is said to have found it), and
     when it was undone.
     """
 

@@ -68,7 +68,7 @@ def explain(kpi_id: str) -> str:
             f"Computed as: {kpi.expression}",
             *counts,
             f"Splits: {', '.join(kpi.grain.dimensions)}",
-            f"Needs: {', '.join(kpi.events)}",
+            f"Needs: {', '.join(kpi.events) or 'what no event tells; it is never known'}",
             f"After: {kpi.source}",
         )
     )

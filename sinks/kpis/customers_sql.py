@@ -11,7 +11,7 @@ are of one topic, the unknown). A repeat counts whether or not it was answered.
 
 from typing import Final
 
-from sinks.kpis.buckets import Buckets
+from sinks.kpis.buckets import ALIGNED, Buckets
 from sinks.kpis.definition import CONTACT_DIMENSIONS, Grain
 from sinks.kpis.rows_sql import (
     DESCRIBED,
@@ -75,6 +75,26 @@ FROM
     GROUP BY {keys}, customer_id
   )
   GROUP BY {keys}
+)"""
+
+
+CALLER_COUNTS: Final = {"callers": "number = 1", "repeat_callers": "number = 2"}
+"""Counts of customers -> which rows of `caller_rows` they count."""
+
+
+def caller_rows(chosen: str) -> str:
+    """One row an inbound contact of a known customer: their `number`th of the `chosen` ones."""
+    inbound = (
+        f"SELECT *, entered_at AS at FROM ({visits(DESCRIBED)})"
+        " WHERE direction = 'inbound' AND customer_key != ''"
+    )
+    return f"""
+SELECT *, row_number() OVER (PARTITION BY tenant, customer_id ORDER BY at, interaction_id) AS number
+FROM
+(
+  SELECT * FROM ({with_customer(inbound)})
+  WHERE tenant = {{tenant:String}}{chosen} AND {ALIGNED.kept("at")}
+  ORDER BY at LIMIT 1 BY interaction_id
 )"""
 
 

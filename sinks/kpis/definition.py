@@ -127,9 +127,10 @@ class Kpi:
 
     `id` is its public name: JSON key, with the unit in it where there is one; a dot nests, as in
     `service_level_ratio.offered`. `expression` yields NULL where there is nothing to divide by.
-    `events` are the event types without which it cannot be known. `pitfalls` says what the number
-    is mistaken for, and which variants exist. `source` says whose definition it is. `counts` are
-    those of its family's rows that it needs, by the names that the expression uses.
+    `events` are the event types without which it cannot be known: none where no type tells it.
+    `pitfalls` says what the number is mistaken for, and which variants exist. `source` says whose
+    definition it is. `counts` are those of its family's rows that it needs, by the names that the
+    expression uses.
     """
 
     id: str

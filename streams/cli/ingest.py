@@ -15,7 +15,6 @@ from gateway.ingest import IngestReport, ingest
 from gateway.mail import DEFAULT_SOURCE as MAIL_SOURCE
 from gateway.mail_ingest import ingest_mail
 from gateway.publish import Publisher
-from gateway.ticket_ingest import ingest_tickets
 from schemas.settings import Settings
 from streams.broker_admin import Security
 from streams.cli.mail import MailPaths, MailSourceOption, OursOption
@@ -31,21 +30,7 @@ from streams.cli.options import (
     settings_with_broker,
 )
 from streams.cli.process import TOPICS
-from streams.cli.tickets import (
-    DEFAULT_SOURCE as TICKET_SOURCE,
-)
-from streams.cli.tickets import (
-    AgentOption,
-    StatusOption,
-    StepOption,
-    TicketChannelOption,
-    TicketFile,
-    TicketOption,
-    TicketSourceOption,
-    TimeOption,
-    ZoneOption,
-    columns_of,
-)
+from streams.cli.tickets import TicketTable, of_tickets
 from streams.topic_admin import topic_logs
 
 app = typer.Typer(no_args_is_help=True, help="Publish a source's events to the broker.")
@@ -99,16 +84,9 @@ def mail(
 
 
 @app.command("ticket-csv")
+@of_tickets
 def ticket_csv(
-    file: TicketFile,
-    status: StatusOption,
-    ticket: TicketOption = "ticket",
-    time: TimeOption = "time",
-    step: StepOption = "status",
-    agent: AgentOption = "",
-    timezone: ZoneOption = "UTC",
-    channel: TicketChannelOption = "email",
-    source: TicketSourceOption = TICKET_SOURCE,
+    table: TicketTable,
     broker: BrokerOption = None,
     config: ConfigOption = None,
     data: DataOption = None,
@@ -121,19 +99,11 @@ def ticket_csv(
     """
     log_to_stderr(verbose, level=logging.INFO)
     settings = settings_with_broker(broker, config, data, tenant)
-    columns = columns_of(ticket, time, step, agent, timezone, status)
 
     async def publish() -> IngestReport:
         options = Security.of(settings.broker).producer_options()
         async with Publisher(settings.broker.url, options=options) as publisher:
-            return await ingest_tickets(
-                file,
-                publisher,
-                columns,
-                tenant=settings.tenant,
-                source=source,
-                channel=channel,
-            )
+            return await table.publish(publisher, settings.tenant)
 
     _print(asyncio.run(publish()), "lines")
 

@@ -66,6 +66,8 @@ class Question:
     cohort: Literal["offered", "ended"]
     repeat_days: int
     same_topic: bool
+    all_kpis: bool
+    """Whether those without data are shown, too."""
 
 
 def print_report(
@@ -77,10 +79,11 @@ def print_report(
         return
     if question.interval == "all":
         out.print(_asked(results, settings, question), style="dim", soft_wrap=True)
-        wide = _by_kpi(results, settings)
+        wide = _by_kpi(results, settings, all_kpis=question.all_kpis)
         if _width(out, wide) <= out.width:
             out.print(wide)
-            _print_unshown(out, results)
+            if not question.all_kpis:
+                _print_unshown(out, results)
         else:
             out.print(by_row(out, results, settings, "queue"))
     else:
@@ -105,7 +108,7 @@ def _asked(results: Sequence[KpiResult], settings: Settings, question: Question)
     return f"{when}{where}, contacts counted when they {by}"
 
 
-def _by_kpi(results: Sequence[KpiResult], settings: Settings) -> Table:
+def _by_kpi(results: Sequence[KpiResult], settings: Settings, *, all_kpis: bool) -> Table:
     """A row a KPI under its section, a column a queue."""
     table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
     table.add_column("")
@@ -113,7 +116,7 @@ def _by_kpi(results: Sequence[KpiResult], settings: Settings) -> Table:
         heading = _head(result, settings, "queue")
         table.add_column(Text(heading), justify="right", no_wrap=True)
     for title, defined in SECTIONS.items():
-        kpis = list(_worth_showing(defined, results))
+        kpis = list(_asked_for(defined, results) if all_kpis else _worth_showing(defined, results))
         if not kpis:
             continue
         table.add_row(Text(title, style="bold cyan"))
@@ -138,20 +141,24 @@ def _cell(kpi: Kpi, result: KpiResult, settings: Settings) -> Text:
     return Text(text)
 
 
-def _worth_showing(kpis: Iterable[Kpi], results: Sequence[KpiResult]) -> Iterator[Kpi]:
+def _asked_for(kpis: Iterable[Kpi], results: Sequence[KpiResult]) -> Iterator[Kpi]:
+    """Those that can be told apart as it was asked."""
     asked = {kpi_id for result in results for kpi_id in result.values}
-    for kpi in kpis:
+    return (kpi for kpi in kpis if kpi.id in asked)
+
+
+def _worth_showing(kpis: Iterable[Kpi], results: Sequence[KpiResult]) -> Iterator[Kpi]:
+    for kpi in _asked_for(kpis, results):
         always = kpi.id in ALWAYS or (kpi.unit == "ratio" and kpi.grain in OF_QUEUES)
-        if kpi.id in asked and (always or any(r.values.get(kpi.id) for r in results)):
+        if always or any(r.values.get(kpi.id) for r in results):
             yield kpi
 
 
 def _print_unshown(out: Console, results: Sequence[KpiResult]) -> None:
-    there = {kpi.id for kpi in _worth_showing(KPIS.values(), results)}
-    asked = {kpi_id for result in results for kpi_id in result.values}
-    unshown = [kpi_id for kpi_id in KPIS if kpi_id in asked - there]
+    there = len(list(_worth_showing(KPIS.values(), results)))
+    unshown = len(list(_asked_for(KPIS.values(), results))) - there
     if unshown:
-        out.print(f"0 or without data: {', '.join(unshown)}", style="dim")
+        out.print(f"{unshown} more KPIs are 0 or without data: --all shows them", style="dim")
 
 
 def by_row(

@@ -133,6 +133,9 @@ ContactsOption = Annotated[
         help="List the contacts behind this KPI, with what each adds to its counts.",
     ),
 ]
+AllOption = Annotated[
+    bool, typer.Option("--all", help="Show the KPIs that are 0 or without data, too.")
+]
 
 
 @app.callback()
@@ -152,6 +155,7 @@ def kpis(
     only: OnlyOption = None,
     rolling: RollingOption = None,
     contacts: ContactsOption = None,
+    all_kpis: AllOption = False,
     config: ConfigOption = None,
     data: DataOption = None,
     tenant: TenantOption = None,
@@ -185,6 +189,7 @@ def kpis(
         cohort=cohort,
         repeat_days=repeat_days,
         same_topic=same_topic,
+        all_kpis=all_kpis,
     )
     names = () if split == TOTAL else tuple(name.strip() for name in split.split(","))
     chosen = _chosen(only or (), queue, channel)

@@ -15,7 +15,6 @@ from gateway.mail import DEFAULT_SOURCE as MAIL_SOURCE
 from gateway.mail_ingest import ingest_mail
 from gateway.publish import Publisher
 from gateway.tail import Position
-from gateway.ticket_ingest import ingest_tickets
 from schemas.settings import Settings
 from schemas.topics import EVENTS_AGENT, EVENTS_CALL, SOURCE_TOPICS
 from sinks.metrics import Metrics
@@ -37,21 +36,7 @@ from streams.cli.options import (
     settings_of,
 )
 from streams.cli.summary import print_summary
-from streams.cli.tickets import (
-    DEFAULT_SOURCE as TICKET_SOURCE,
-)
-from streams.cli.tickets import (
-    AgentOption,
-    StatusOption,
-    StepOption,
-    TicketChannelOption,
-    TicketFile,
-    TicketOption,
-    TicketSourceOption,
-    TimeOption,
-    ZoneOption,
-    columns_of,
-)
+from streams.cli.tickets import TicketTable, of_tickets
 from streams.parts import create_all_topics, migrate_all, opened_broker, opened_store
 from streams.topic_admin import topic_logs
 
@@ -156,16 +141,9 @@ def mail(
 
 
 @app.command("ticket-csv")
+@of_tickets
 def ticket_csv(
-    file: TicketFile,
-    status: StatusOption,
-    ticket: TicketOption = "ticket",
-    time: TimeOption = "time",
-    step: StepOption = "status",
-    agent: AgentOption = "",
-    timezone: ZoneOption = "UTC",
-    channel: TicketChannelOption = "email",
-    source: TicketSourceOption = TICKET_SOURCE,
+    table: TicketTable,
     config: ConfigOption = None,
     data: DataOption = None,
     tenant: TenantOption = None,
@@ -180,18 +158,9 @@ def ticket_csv(
     """
     log_to_stderr(verbose)
     settings = settings_of(config, data, tenant)
-    columns = columns_of(ticket, time, step, agent, timezone, status)
 
     async def publish(publisher: Publisher, shown: Callable[[int], None]) -> IngestReport:
-        return await ingest_tickets(
-            file,
-            publisher,
-            columns,
-            tenant=settings.tenant,
-            source=source,
-            channel=channel,
-            progress=lambda so_far: shown(so_far.events),
-        )
+        return await table.publish(publisher, settings.tenant, lambda so_far: shown(so_far.events))
 
     _run(settings, publish, lambda: None, output)
 

@@ -1,12 +1,17 @@
 """What `switchboard ingest ticket-csv` and `switchboard process ticket-csv` are told."""
 
+from collections.abc import Callable
+from inspect import Parameter, signature
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 
+from gateway.ingest import IngestReport
+from gateway.publish import Publisher
 from gateway.ticket_csv import STATUSES, CsvColumns
+from gateway.ticket_ingest import ingest_tickets
 from schemas.events import Channel
 
 DEFAULT_SOURCE = "helpdesk"
@@ -43,7 +48,64 @@ TicketSourceOption = Annotated[
 ]
 
 
-def columns_of(
+class TicketTable(NamedTuple):
+    """A table of tickets, and how it is to be read."""
+
+    file: Path
+    columns: CsvColumns
+    channel: Channel
+    source: str
+
+    async def publish(
+        self,
+        publisher: Publisher,
+        tenant: str,
+        progress: Callable[[IngestReport], None] = lambda _: None,
+    ) -> IngestReport:
+        """Publish the events of its rows."""
+        return await ingest_tickets(
+            self.file,
+            publisher,
+            self.columns,
+            tenant=tenant,
+            source=self.source,
+            channel=self.channel,
+            progress=progress,
+        )
+
+
+def _table(
+    file: TicketFile,
+    status: StatusOption,
+    ticket: TicketOption = "ticket",
+    time: TimeOption = "time",
+    step: StepOption = "status",
+    agent: AgentOption = "",
+    timezone: ZoneOption = "UTC",
+    channel: TicketChannelOption = "email",
+    source: TicketSourceOption = DEFAULT_SOURCE,
+) -> TicketTable:
+    columns = _columns_of(ticket, time, step, agent, timezone, status)
+    return TicketTable(file, columns, channel, source)
+
+
+def of_tickets(command: Callable[..., None]) -> Callable[..., None]:
+    """A command whose first parameter is a `TicketTable`: typer is told of the options of one."""
+    of_table = signature(_table).parameters.values()
+    _, *own = signature(command).parameters.values()
+    names = [parameter.name for parameter in of_table]
+
+    def run(**given: Any) -> None:
+        command(_table(**{name: given.pop(name) for name in names}), **given)
+
+    parameters = [p.replace(kind=Parameter.KEYWORD_ONLY) for p in (*of_table, *own)]
+    run.__signature__ = signature(run).replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {p.name: p.annotation for p in parameters}
+    run.__doc__ = command.__doc__
+    return run
+
+
+def _columns_of(
     ticket: str, time: str, step: str, agent: str, zone: str, statuses: list[str]
 ) -> CsvColumns:
     """How the table is to be read. Raises `typer.BadParameter`."""

@@ -9,7 +9,9 @@ import pytest
 from simulator.presets import small
 from simulator.run import Run as Simulated
 from simulator.settings import CallModel, FaultModel, Simulation
-from sinks.kpis.catalogue import KPIS
+from sinks.kpis.catalogue import FAMILIES, KPIS
+from sinks.kpis.contacts import contacts_behind
+from sinks.kpis.definition import Grain
 from sinks.kpis.query import kpi_table
 from sinks.store import Store
 from tests.integration.conftest import Run, Sent
@@ -42,7 +44,23 @@ def test_kpis_equal_the_truth(
     compared = list(everything(store, centre))
     assert wrong(compared) == []
     assert interactions(store, centre) == []
+    assert not_listed(store) == []
     assert {one.kpi for one in compared} == set(KPIS) - set(NOT_IN_TRUTH)
+
+
+def not_listed(store: Store) -> list[str]:
+    """Counts whose contacts, as they are listed, do not add up to them."""
+    (total,) = kpi_table(store, "default", split=(), families=FAMILIES)
+    found = []
+    for kpi in KPIS.values():
+        if not kpi.expression.isidentifier() or kpi.grain is Grain.AGENT:
+            continue
+        behind = contacts_behind(store, "default", kpi.id)
+        adds = [one.adds[kpi.expression] for one in behind if kpi.expression in one.adds]
+        listed = min(adds) if kpi.id.endswith("_min") else sum(adds)
+        if listed != total.values[kpi.id]:
+            found.append(f"{kpi.id}: {listed} listed, {total.values[kpi.id]} counted")
+    return found
 
 
 @pytest.mark.parametrize("broker", ["tansu"], indirect=True)

@@ -19,7 +19,13 @@ _EACH_STEP: Final = "Each step counts when it happened: a callback may end in a 
 
 
 def _callback(
-    name: str, unit: Unit, expression: str, title: str, explanation: str, pitfalls: str
+    name: str,
+    unit: Unit,
+    expression: str,
+    title: str,
+    explanation: str,
+    pitfalls: str,
+    events: tuple[str, ...] = ("callback.requested", "callback.attempted", "callback.connected"),
 ) -> Kpi:
     return Kpi(
         id=name,
@@ -27,7 +33,7 @@ def _callback(
         expression=expression,
         title=title,
         explanation=explanation,
-        events=("callback.requested", "callback.attempted", "callback.connected"),
+        events=events,
         pitfalls=pitfalls,
         source="common to all vendors",
         grain=CALLBACKS,
@@ -38,7 +44,7 @@ def _callback(
 KPIS: Final = (
     _callback("callback_offered", "contacts", "CAST(NULL, 'Nullable(Int64)')", "Callbacks offered",
               "Callbacks that were offered to waiting customers.", "No event tells of an offer: "
-              "always NULL, so that nobody takes accepted ones for offered ones."),
+              "always NULL, so that nobody takes accepted ones for offered ones.", ()),
     _callback("callback_requested", "contacts", "promises", "Callbacks accepted",
               "Customers who asked to be called back.", _EACH_STEP),
     _callback("callback_attempted", "contacts", "attempts", "Callbacks attempted",

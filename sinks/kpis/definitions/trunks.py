@@ -13,7 +13,7 @@ KPIS: Final = (
         expression="CAST(NULL, 'Nullable(Float64)')",
         title="Blocked",
         explanation="Attempts that found no free line, of all attempts.",
-        events=("queue.entered",),
+        events=(),
         pitfalls="Needs the carrier's data on trunks, of which no event tells: always NULL, and "
         "never 0, so that nobody takes unknown for none.",
         source="Erlang B",

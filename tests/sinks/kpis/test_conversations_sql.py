@@ -9,7 +9,9 @@ import pytest
 
 from schemas.queues import QueueSettings
 from schemas.rows import ConversationPaneRow, InteractionRow, QueueSettingRow
+from sinks.kpis.contacts import contacts_behind
 from sinks.kpis.query import KpiResult, kpi_table
+from sinks.kpis.rolling import rolling_table
 from sinks.store import Store
 from tests.support.kpi_rows import Visit, interaction_row
 from tests.support.rows import row
@@ -41,7 +43,7 @@ def only(store: Store, tenant: str, **question: Any) -> KpiResult:
 def written(tenant: str, number: int, began: int, **columns: Any) -> tuple[Any, ...]:
     """A mail to `help` that began `began` milliseconds after noon."""
     columns = {"messages_by_customer": 1, **columns}
-    for name in ("solved_at", "reopened_at"):
+    for name in ("solved_at", "reopened_at", "responses_at"):
         columns[name] = [NOON + instant for instant in columns.get(name, ())]
     for name in ("ended_at", "waiting_since"):
         columns[name] = None if columns.get(name) is None else NOON + columns[name]
@@ -98,6 +100,51 @@ def test_responses_count_where_no_contact_was_offered(kpi_store: Store, tenant: 
     assert (early.values["offered"], early.values["service_level_ratio.offered"]) == (0, None)
     assert early.interval_start == at(0)
     assert early.target_seconds is None
+
+
+def test_what_was_done_belongs_to_who_is_said_to_have_done_it(
+    kpi_store: Store, tenant: str
+) -> None:
+    responses = {
+        "responses_at": [MINUTE, 3 * MINUTE, HOUR],
+        "responses_reply_ms": [MINUTE, None, 5_000],
+        "responses_agent": ["ada", "ada", ""],
+        "first_response_ms": MINUTE,
+    }
+    solved = {"solved_at": [HOUR, 2 * HOUR], "reopened_at": [HOUR + 1], "solved_agent": ["", "bob"]}
+    kpi_store.insert(
+        InteractionRow,
+        [
+            written(tenant, 0, 0, language="de", **responses, **solved),
+            written(tenant, 1, 0, language="en", waiting_since=0),
+        ],
+    )
+    by_agent = {
+        one.dimensions["agent"]: one.values
+        for one in kpi_table(kpi_store, tenant, split=("agent",))
+    }
+    assert by_agent["ada"]["first_responses"] == by_agent["ada"]["replies"] == 1
+    assert by_agent["ada"]["average_reply_seconds"] == 60
+    assert by_agent[""]["replies"] == 1  # which nobody is said to have written
+    assert by_agent[""]["average_first_resolution_seconds"] == 3600
+    assert by_agent["bob"]["average_full_resolution_seconds"] == 7200
+    assert by_agent[""]["contacts_reopened"] == 1
+    german = only(
+        kpi_store, tenant, split=("language", "hour"), only={"language": "de", "hour": "13"}
+    )
+    assert (german.values["replies"], german.values["contacts_solved"]) == (1, 1)
+    behind = contacts_behind(kpi_store, tenant, "average_reply_seconds")
+    assert [one.adds for one in behind] == [
+        {"replies": 1, "reply_ms": 60_000},
+        {"replies": 1, "reply_ms": 5_000},
+    ]
+    (waiting,) = contacts_behind(kpi_store, tenant, "longest_awaiting_reply_seconds")
+    assert waiting.adds == {"longest_awaiting_reply_ms": 10 * DAY}
+    ends = rolling_table(kpi_store, tenant, "1h", "30m", split=("agent",), only={"agent": "ada"})
+    assert [(one.interval_end, one.values["replies"]) for one in ends] == [
+        (at(30 * MINUTE), 1),
+        (at(HOUR), 1),
+    ]
 
 
 def test_a_solution_is_undone_within_the_window_or_not(kpi_store: Store, tenant: str) -> None:
