@@ -9,6 +9,7 @@ many came. Workers come and are killed meanwhile.
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -59,9 +60,17 @@ class Centre:
         ]
 
     def spread(self, number: int) -> list[int]:
-        """Instants that lie evenly in what is told."""
-        told = self._events
-        return [told[len(told) * (at + 1) // (number + 1)].due_at for at in range(number)]
+        """An instant of each of so many parts of what is told: one at which somebody waits, if any.
+
+        Which hours the parts fall into depends on when the day ends.
+        """
+        told = [sent.due_at for sent in self._events]
+        edges = [len(told) * at // (number + 1) for at in range(1, number + 2)]
+        parts = [told[first:last] for first, last in pairwise(edges)]
+        return [next(filter(self.somebody_waits, part), part[0]) for part in parts]
+
+    def somebody_waits(self, instant: int) -> bool:
+        return any(waiting for waiting, _, _ in self.truth(instant).values())
 
     def truth(self, instant: int) -> Known:
         """Every queue that somebody entered by then."""
@@ -142,7 +151,7 @@ def compare(place: Workplace, workers: list[WorkerProcess], centre: Centre, inst
 def test_what_is_live_is_the_truth(place: Workplace, workers: int, instants: int) -> None:
     centre = Centre(seed=workers)
     at = centre.spread(instants)
-    assert any(waiting for instant in at for waiting, _, _ in centre.truth(instant).values())
+    assert any(map(centre.somebody_waits, at))
     running = [place.start(**HORIZONS) for _ in range(workers)]
     for number, instant in enumerate(at):
         if number == instants // 3:
