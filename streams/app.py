@@ -58,6 +58,10 @@ PIPELINE: Final = "stage1"
 PROGRESS_SECONDS: Final = 0.05
 WATCH_SECONDS: Final = 1.0
 TELL_SECONDS: Final = 0.25
+TELL_REST: Final = 9.0
+"""Telling is followed by so many times what it took, up to a second: where tens of thousands are
+open at once it would take more of the worker than reading does."""
+LONGEST_TELL_SECONDS: Final = 1.0
 TICK_SECONDS: Final = 1.0
 SHOW_SECONDS: Final = 0.5
 PRESENT_MS: Final = 5_000
@@ -188,9 +192,11 @@ class Pipeline:
 
     async def _tell(self) -> None:
         """Pass on to stage 2 what changed, sooner than blocks are stored."""
+        rest = TELL_SECONDS
         while True:
-            await asyncio.sleep(TELL_SECONDS)
-            await self.worker.tell()
+            await asyncio.sleep(rest)
+            took = await self.worker.tell()
+            rest = max(TELL_SECONDS, min(TELL_REST * took, LONGEST_TELL_SECONDS))
 
     async def _tell_time(self) -> None:
         """Tell stage 2 every second what time it is, and what is read to its end here."""

@@ -257,15 +257,19 @@ class Worker:
         if fold.pending:
             self._soon.set()
 
-    async def tell(self) -> None:
+    async def tell(self) -> float:
         """Pass on what stage 2 is to know of queues, ahead of the rows and whatever they wait for.
+
+        Returns how many seconds it took to find out.
 
         Under a lock of its own: no block is filled, and so no checkpoint made, before it is
         acknowledged or back with its fold.
         """
         async with self._telling:
             folds = [held.fold for held in self._held.values()]
+            began = time.monotonic()
             told = [(f, f.take_partials()) for f in folds if isinstance(f, PartitionFold)]
+            took = time.monotonic() - began
             partials = [partial for _, of_fold in told for partial in of_fold]
             heard = not partials
             try:
@@ -274,6 +278,7 @@ class Worker:
                 if not heard:
                     for fold, of_fold in told:
                         fold.put_back(of_fold)
+            return took
 
     def _block_is_full(self) -> bool:
         pending = sum(held.fold.pending for held in self._held.values())
