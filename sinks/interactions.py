@@ -28,12 +28,13 @@ class StoredEvent:
 class StoredInteraction:
     """One contact. Instants are aware, durations in `facts` and `visits` seconds (`*_seconds`).
 
-    `facts` has the columns of `interactions` but for the arrays `visits_*`, which are `visits`: one
-    dict a queue visit, in order.
+    `facts` has the columns of `interactions` but for its parallel arrays: `visits_*` are `visits`,
+    one dict a queue visit in order, and `responses_*` are `responses`, one dict a response.
     """
 
     facts: dict[str, Any]
     visits: tuple[dict[str, Any], ...]
+    responses: tuple[dict[str, Any], ...]
     events: tuple[StoredEvent, ...]
 
 
@@ -48,9 +49,7 @@ def find_interaction(store: Store, tenant: str, interaction_id: str) -> StoredIn
     if not rows:
         return None
     facts = {name: value for name, value in rows[0].items() if name not in _NOT_FACTS}
-    arrays = {n.removeprefix("visits_"): facts.pop(n) for n in list(facts) if _of_visits(n)}
-    items = zip(*arrays.values(), strict=True)
-    visits = [dict(zip(arrays, values, strict=True)) for values in items]
+    visits, responses = _items(facts, "visits_"), _items(facts, "responses_")
     # Events of one second lie in the order in which their source wrote them.
     events = store.query(
         "SELECT occurred_at, type, source, event_id, payload FROM events FINAL"
@@ -61,7 +60,8 @@ def find_interaction(store: Store, tenant: str, interaction_id: str) -> StoredIn
     )
     return StoredInteraction(
         facts=_in_seconds(facts),
-        visits=tuple(_in_seconds(visit) for visit in visits),
+        visits=tuple(map(_in_seconds, visits)),
+        responses=tuple(map(_in_seconds, responses)),
         events=tuple(
             StoredEvent(
                 occurred_at=row["occurred_at"],
@@ -89,8 +89,11 @@ def similar_interactions(store: Store, tenant: str, text: str) -> list[str]:
     return []
 
 
-def _of_visits(column: str) -> bool:
-    return column.startswith("visits_")
+def _items(facts: dict[str, Any], prefix: str) -> list[dict[str, Any]]:
+    """What the parallel arrays of a prefix hold, which are taken out of the facts."""
+    names = [name for name in facts if name.startswith(prefix)]
+    arrays = {name.removeprefix(prefix): facts.pop(name) for name in names}
+    return [dict(zip(arrays, values, strict=True)) for values in zip(*arrays.values(), strict=True)]
 
 
 def _in_seconds(row: dict[str, Any]) -> dict[str, Any]:

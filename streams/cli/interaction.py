@@ -78,7 +78,12 @@ def interaction(
                 f"there is no interaction {interaction_id!r} of tenant {settings.tenant!r}. {there}"
             )
     if output is Format.JSON:
-        shape = {**found.facts, "visits": found.visits, "events": [asdict(e) for e in found.events]}
+        shape = {
+            **found.facts,
+            "visits": found.visits,
+            "responses": found.responses,
+            "events": [asdict(e) for e in found.events],
+        }
         out.print_json(json.dumps(shape, default=_for_json))
     else:
         _print(out, found, settings)
