@@ -14,6 +14,9 @@ SUITABLE := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	"$$python" -c '$(SUITABLE)' 2>/dev/null && echo "$$python" && break; done)
 
+# Much of what the longer tests do is wait: for a group to form, a program to start.
+SIDE_BY_SIDE = $(shell $(BIN)/python -c 'import os; print((os.cpu_count() or 1) + 1)')
+
 PIP := $(BIN)/python -m pip --disable-pip-version-check install
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --only-binary :all: --no-header --no-emit-index-url
@@ -36,7 +39,8 @@ demo: $(RUNTIME) ## Run the whole pipeline over samples/queue_log.txt and show i
 
 test: $(DEV) ## Run all tests (make test ARGS='-k topic' for some)
 	@sh tests/support/tools.sh
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(SIDE_BY_SIDE) --dist loadfile \
+		--no-loadscope-reorder $(ARGS)
 
 check: $(DEV) ## Lint, check formatting, types and the direction of imports
 	$(BIN)/ruff check

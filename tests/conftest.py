@@ -5,6 +5,7 @@ import secrets
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 from hypothesis import settings
@@ -15,6 +16,10 @@ from tests.support.kafka import ApacheKafka, missing_tools
 # A failure is reported with a blob that replays it. No deadlines: they measure the machine's load.
 settings.register_profile("switchboard", print_blob=True, deadline=None)
 settings.load_profile("switchboard")
+
+TESTS: Final = Path(__file__).parent
+LONGEST: Final = ("faults", "deploy", "integration", "streams/cli", "dashboards")
+"""Folders whose tests start programs."""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -27,6 +32,16 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_report_header(config: pytest.Config) -> str:
     """Show the seed: the same run again is `--hypothesis-seed=` with it."""
     return f"hypothesis seed: {config.option.hypothesis_seed}"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long ones first: side by side, a long file that begins last is waited for alone."""
+
+    def place(item: pytest.Item) -> int:
+        folder = item.path.parent.relative_to(TESTS).as_posix()
+        return LONGEST.index(folder) if folder in LONGEST else len(LONGEST)
+
+    items.sort(key=place)
 
 
 def unavailable(what: str) -> None:
