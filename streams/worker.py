@@ -247,13 +247,13 @@ class Worker:
         Under the lock: no checkpoint may vouch for what is not acknowledged.
         """
         async with self._lock:
-            messages = fold.take_messages()
-            said = not messages
-            try:
-                said = said or await self._reader.say(messages)
-            finally:  # also where this task is cancelled: the next checkpoint would vouch for them
-                if not said:
-                    fold.put_back(messages)
+            if messages := fold.take_messages():
+                said = False
+                try:
+                    said = await self._reader.say(messages)
+                finally:  # Also where this is cancelled: the next checkpoint would vouch for them.
+                    if not said:
+                        fold.put_back(messages)
         if fold.pending:
             self._soon.set()
 
@@ -271,13 +271,14 @@ class Worker:
             told = [(f, f.take_partials()) for f in folds if isinstance(f, PartitionFold)]
             took = time.monotonic() - began
             partials = [partial for _, of_fold in told for partial in of_fold]
-            heard = not partials
-            try:
-                heard = heard or await self._reader.tell(partials)
-            finally:
-                if not heard:
-                    for fold, of_fold in told:
-                        fold.put_back(of_fold)
+            if partials:
+                heard = False
+                try:
+                    heard = await self._reader.tell(partials)
+                finally:  # Also where this is cancelled.
+                    if not heard:
+                        for fold, of_fold in told:
+                            fold.put_back(of_fold)
             return took
 
     def _block_is_full(self) -> bool:

@@ -1,6 +1,8 @@
 """The worker with identifiers: messages ahead of rows, and customers that are erased."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Coroutine, Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -20,12 +22,21 @@ from streams.identity.beginning import LinksBeginning
 from streams.identity.edges import SHOWN, edge
 from streams.identity.erased import Erased, mark_of
 from streams.identity.guards import Limits
-from streams.identity.messages import of_edge, rendered
+from streams.identity.messages import Message, of_edge, rendered
 from streams.progress import Progress
 from streams.takeover import Takeover
 from streams.transport import Chunk
 from streams.worker import Worker
-from tests.streams.test_worker import CALL_0, DEADLINE_SECONDS, START_MS, Bench, Record, chunk, run
+from tests.streams.test_worker import (
+    CALL_0,
+    DEADLINE_SECONDS,
+    START_MS,
+    Bench,
+    Record,
+    Seeks,
+    chunk,
+    run,
+)
 from tests.support.clickhouse import embedded_path, unused_database
 
 LINKS_0 = TP(IDENTITY_LINKS, 0)
@@ -98,6 +109,67 @@ def test_what_identifiers_say_goes_ahead_of_the_rows_or_with_them(bench: Identit
         await worker.process(links(("c", "d"), begins=1))
         await worker.settle()
         assert bench.announced == [b"d"]
+        assert await worker.stop()
+
+    run(test)
+
+
+class Unanswered(Seeks):
+    """A reader whose broker takes what is published, and never says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = asyncio.Event()
+
+    async def say(self, messages: list[Message]) -> bool:
+        return await self._waited(await super().say(messages))
+
+    async def tell(self, partials: Sequence[tuple[Any, ...]]) -> bool:
+        return await self._waited(await super().tell(partials))
+
+    async def _waited(self, answer: bool) -> bool:
+        self.asked.set()
+        await asyncio.Event().wait()
+        return answer
+
+
+async def cancelled(work: Coroutine[Any, Any, object], reader: Unanswered) -> None:
+    """Cancel what is done while it waits for the broker's answer."""
+    task = asyncio.create_task(work)
+    await asyncio.wait_for(reader.asked.wait(), DEADLINE_SECONDS)
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+def test_what_was_not_answered_when_its_task_was_cancelled_goes_with_the_rows(
+    bench: IdentityBench,
+) -> None:
+    async def test() -> None:
+        reader = bench.reader = Unanswered()
+        worker = bench.worker()
+        await worker.recover(frozenset({LINKS_0}))
+        await cancelled(worker.process(links(("a", "b"))), reader)
+        await worker.settle()
+        assert bench.announced == [b"b"]
+        assert await worker.stop()
+
+    run(test)
+
+
+def test_partials_whose_telling_was_cancelled_are_told_again(bench: IdentityBench) -> None:
+    async def test() -> None:
+        reader = bench.reader = Unanswered()
+        worker = bench.worker()
+        await worker.recover(frozenset({CALL_0}))
+        await worker.process(chunk(range(3)))
+        await cancelled(worker.tell(), reader)
+        first = list(reader.told)
+        reader.told.clear()
+        reader.asked.clear()
+        await cancelled(worker.tell(), reader)
+        assert first
+        assert reader.told == first
         assert await worker.stop()
 
     run(test)
