@@ -9,9 +9,6 @@ group membership.
 It never trusts the group's committed offset: `recover` loads the checkpoint, and a record below the
 state's next offset is skipped.
 
-A block that was given up takes its folds with it. Their rows have left them, so no later checkpoint
-may vouch for those: the folds are begun again from what is stored.
-
 A topic that is deleted and made anew has other records at the same offsets, and a consumer reads on
 as if nothing had happened. So before a block is stored the broker is asked whether its logs are
 still the present ones: then all that was read before is theirs. If not, the block is given up, and
@@ -27,9 +24,9 @@ from typing import Any, Final
 
 from faust.types import TP
 
-from schemas.rows import CheckpointRow, EventRow
-from sinks.writer import WriteAbandoned, Writer
+from sinks.writer import Writer
 from streams.blocks import ROW_BYTES, Block, Pace, filled, parts_of, rest_after
+from streams.flight import Flight
 from streams.fold.partition import PartitionFold
 from streams.health import Health
 from streams.identity.fold import LinksFold
@@ -69,27 +66,34 @@ class Worker:
         failed: Callable[[BaseException], None],
     ) -> None:
         self._takeover = takeover
-        self._writer = writer
         self._abandon = abandon
         self._pace = pace
         self._progress = progress
         self._health = health
         self._reader = reader
-        self._failed = failed
         self._unknown = UnknownFields()
         self._held: dict[TP, Held] = {}
         self._active: frozenset[TP] | None = None
         self._lock = asyncio.Lock()
         self._telling = asyncio.Lock()
         self.lanes = Lanes(health)
-        self._in_flight: asyncio.Task[None] | None = None
-        self._storing_since: float | None = None
+        self._flight = Flight(
+            held=self._held,
+            takeover=takeover,
+            writer=writer,
+            lanes=self.lanes,
+            health=health,
+            progress=progress,
+            is_stale=self._recovers_from,
+            landed=self._landed,
+            failed=failed,
+            give_up=abandon,
+        )
         self._buffered_bytes = 0
         self._events_since_checkpoint = 0
         self._checkpoint_due_at = time.monotonic() + pace.checkpoint_seconds
         self._stopped = asyncio.Event()
         self._soon = asyncio.Event()
-        self._stored_seconds = 0.0
 
     @property
     def assigned(self) -> frozenset[TP] | None:
@@ -103,8 +107,7 @@ class Worker:
     @property
     def storing_seconds(self) -> float:
         """For how long the block in flight has been under way; 0 if there is none."""
-        since = self._storing_since
-        return 0.0 if since is None else time.monotonic() - since
+        return self._flight.seconds
 
     def positions(self) -> dict[TP, int]:
         """The next offset of each partition that a stored checkpoint covers."""
@@ -145,7 +148,7 @@ class Worker:
         """
         self._active = None
         # What is under way may be the rows before a checkpoint that is about to be loaded.
-        await self._flight_ended()
+        await self._flight.ended()
         self._abandon.clear()
         for gone in self._held.keys() - partitions:
             del self._held[gone]
@@ -214,8 +217,7 @@ class Worker:
             return False  # Read before the recovery: it may be of another log.
         if chunk.records[0].offset < chunk.begins:
             # aiokafka was told that there is no such offset, and went back to the oldest one.
-            if await self._logs_changed({tp.topic: held.fold.log}):
-                await self._recover_all()
+            if await self._recovers_from({tp.topic: held.fold.log}):
                 return False
             await self.lanes.patiently(BROKER, lambda: self._takeover.refuse_truncated(tp, due))
         if chunk.begins <= due:
@@ -294,12 +296,11 @@ class Worker:
         Where the block before was given up there is nothing left to hand over.
         """
         async with self._lock:
-            await self._flight_ended()
+            await self._flight.ended()
             async with self._telling:
                 block = self._filled(checkpoint=checkpoint or self._checkpoint_is_due())
             if block.rows or block.states:
-                self._storing_since = time.monotonic()
-                self._in_flight = asyncio.create_task(self._store(block), name="store")
+                self._flight.begin(block)
             elif block.positions:
                 self._progress.checkpointed(block.positions)
 
@@ -310,20 +311,19 @@ class Worker:
         under way, which would keep it waiting.
         """
         async with self._lock:
-            if self._in_flight is not None and not self._in_flight.done():
+            if self._flight.under_way:
                 return
             monitors = {
                 tp: held for tp, held in self._held.items() if isinstance(held.fold, MonitorFold)
             }
             block = filled(monitors, self._progress, checkpoint=False)
             if block.rows:
-                self._storing_since = time.monotonic()
-                self._in_flight = asyncio.create_task(self._store(block, paced=False), name="show")
+                self._flight.begin(block, paced=False)
 
     async def erase(self) -> None:
         """Forget the customers that are marked as erased by now, and write that down."""
         async with self._lock:
-            await self._flight_ended()
+            await self._flight.ended()
             for tp, held in self._held.items():
                 if erased := held.fold.erase():
                     held.checkpointed = -1  # what is stored has them still
@@ -337,7 +337,7 @@ class Worker:
         """
         await self.flush(checkpoint=True)
         async with self._lock:
-            await self._flight_ended()
+            await self._flight.ended()
 
     async def check_logs(self) -> None:
         """Recover if a topic was made anew: nothing else tells a worker that has nothing to store.
@@ -348,11 +348,18 @@ class Worker:
         if await self.lanes.once(BROKER, lambda: self._takeover.logs_changed(logs)):
             await self._recover_all()
 
-    async def _logs_changed(
+    async def _recovers_from(
         self, logs: Mapping[str, str], unless: threading.Event | None = None
     ) -> bool:
-        """Whether topics (topic -> log) have other logs by now; once the broker says so."""
-        return await self.lanes.patiently(BROKER, lambda: self._takeover.logs_changed(logs), unless)
+        """Whether topics (topic -> log) have other logs by now, once the broker says so; if they
+        have, everything is recovered.
+        """
+        changed = await self.lanes.patiently(
+            BROKER, lambda: self._takeover.logs_changed(logs), unless
+        )
+        if changed:
+            await self._recover_all()
+        return changed
 
     async def _recover_all(self) -> None:
         """Give up what is held, and begin again from what is stored."""
@@ -367,7 +374,7 @@ class Worker:
         while not self._stopped.is_set():
             self._soon.clear()
             await self.flush()
-            rest = rest_after(self._stored_seconds)
+            rest = rest_after(self._flight.last_took_seconds)
             soon = max(rest, min(SOON_SECONDS, self._pace.flush_seconds))
             if not await _happens(self._stopped, soon):
                 await _happens(self._soon, max(rest, self._pace.flush_seconds) - soon)
@@ -405,11 +412,6 @@ class Worker:
         self._abandon.set()
         return await self.lanes.close(self._pace.revoke_seconds)
 
-    async def _flight_ended(self) -> None:
-        """Wait until the block in flight is stored or given up."""
-        if self._in_flight is not None:
-            await asyncio.wait([self._in_flight])
-
     def _filled(self, *, checkpoint: bool) -> Block:
         """The block of everything that changed; with the states that belong behind it."""
         block = filled(self._held, self._progress, checkpoint=checkpoint)
@@ -425,27 +427,6 @@ class Worker:
             or self._events_since_checkpoint >= self._pace.checkpoint_events
         )
 
-    async def _store(self, block: Block, *, paced: bool = True) -> None:
-        """Store a block; where it is `paced`, the next one rests by what this one took."""
-        try:
-            if await self._logs_changed(block.logs, self._abandon):
-                await self._recover_all()
-                return
-            seconds = await self.lanes.once(STORE, lambda: self._write(block))
-        except (WriteAbandoned, asyncio.CancelledError) as reason:
-            logger.info("a block was given up: %s", reason)
-            self._held.clear()
-        except Exception as error:  # noqa: BLE001 -- whatever it is, the folds are without its rows
-            self._held.clear()
-            self._failed(error)
-        else:
-            self._health.answered(STORE)
-            if paced:
-                self._stored_seconds = seconds
-            self._landed(block)
-        finally:
-            self._storing_since = None
-
     def _landed(self, block: Block) -> None:
         for _, held, offset, _ in block.states:
             held.checkpointed = offset
@@ -453,20 +434,6 @@ class Worker:
         if covered:
             self._progress.checkpointed(covered)
             self._reader.commit(covered)
-
-    def _write(self, block: Block) -> float:
-        """In the sink's thread; seconds that storing took."""
-        rows = block.rows
-        with self._progress.cpu_of("checkpoint"):
-            if block.states:
-                rows[CheckpointRow] = [
-                    self._takeover.checkpoint_row(tp, held, offset, state)
-                    for tp, held, offset, state in block.states
-                ]
-        with self._progress.cpu_of("insert"):
-            seconds = self._writer.write(rows).seconds
-        self._progress.stored(rows.get(EventRow, ()))
-        return seconds
 
 
 async def _happens(event: asyncio.Event, within_seconds: float) -> bool:

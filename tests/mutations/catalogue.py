@@ -168,7 +168,7 @@ MUTATIONS: Final = (
         "streams/takeover.py",
         "return bool(changed)",
         "return False",
-        ("tests/streams/test_worker.py",),
+        ("tests/streams/test_flight.py",),
     ),
     Mutation(
         "chunks from before a recovery are applied",

@@ -1,213 +1,25 @@
-"""The worker over the embedded engine, with a store that can be held up, and a broker of dicts."""
+"""Where a worker goes on, and whose log it reads."""
 
 import asyncio
-import threading
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from faust.types import TP
 
-from schemas.rows import CheckpointRow, EventRow, Row
 from schemas.topics import EVENTS_CALL
-from sinks.checkpoints import CheckpointStore
-from sinks.errors import StoreMisconfigured, StoreUnavailable
-from sinks.metrics import Metrics
-from sinks.migrate import migrate
-from sinks.store import EMBEDDED, Store, open_store
-from sinks.writer import Writer
-from streams.blocks import Pace
-from streams.broker_admin import BrokerUnavailableError
-from streams.carry_over import CarryOver
-from streams.fold.rules import FoldRules
-from streams.health import Health
-from streams.identity.beginning import LinksBeginning
-from streams.identity.guards import Limits
-from streams.identity.messages import Message
-from streams.monitor.beginning import MonitorBeginning
-from streams.monitor.rules import MonitorRules
-from streams.progress import Progress
-from streams.takeover import LogTruncated, Takeover
+from sinks.errors import StoreMisconfigured
+from streams.takeover import LogTruncated
 from streams.transport import Chunk
-from streams.worker import Worker
-from tests.support.clickhouse import embedded_path, unused_database
-
-DEADLINE_SECONDS = 20.0
-CALL_0, CALL_1 = TP(EVENTS_CALL, 0), TP(EVENTS_CALL, 1)
-START_MS = 1_772_442_000_000
-
-
-@dataclass(frozen=True)
-class Record:
-    offset: int
-    value: bytes | None
-    timestamp: int = START_MS
-    key: bytes | None = b"k"
-    headers: Sequence[tuple[str, bytes]] = ()
-
-
-def record(offset: int, source: str = "test", extra: str = "") -> Record:
-    value = (
-        f'{{"specversion":"1.0","id":"e-{offset}","source":"{source}","type":"queue.entered",'
-        f'"time":"2026-03-02T09:00:00Z","subject":"call-{offset}",{extra}'
-        '"data":{"queue":"support"}}'
-    )
-    return Record(offset, value.encode())
-
-
-def chunk(
-    offsets: Sequence[int], *, begins: int | None = None, seek: int = 1, tp: TP = CALL_0
-) -> Chunk:
-    first = offsets[0] if begins is None else begins
-    return Chunk(tp, [record(offset) for offset in offsets], first, seek)
-
-
-class HeldStore:
-    """A store whose inserts wait for `gate`, or fail with `error`."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self.gate = threading.Event()
-        self.gate.set()
-        self.error: Exception | None = None
-        self.waiting = threading.Event()
-        self.inserts: list[str] = []
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
-
-    def insert(self, row_type: type[Row], rows: Sequence[tuple[Any, ...]]) -> None:
-        if not self.gate.is_set():
-            self.waiting.set()
-            assert self.gate.wait(DEADLINE_SECONDS)
-        if self.error is not None:
-            raise self.error
-        self._store.insert(row_type, rows)
-        self.inserts.append(row_type.TABLE)
-
-
-@dataclass
-class DictBroker:
-    """A broker that answers from memory; `away` makes it not answer so many times."""
-
-    log: str = "log-1"
-    oldest: int = 0
-    end: int = 1_000
-    away: int = 0
-
-    def logs(self, topics: frozenset[str]) -> Mapping[str, str]:
-        if self.away:
-            self.away -= 1
-            raise BrokerUnavailableError("nobody there")
-        return dict.fromkeys(topics, self.log)
-
-    def bounds(self, topics: frozenset[str]) -> Mapping[TP, tuple[int, int]]:
-        return {TP(t, n): (self.oldest, self.end) for t in topics for n in range(4)}
-
-    def ends_before(self, tp: TP, offset: int) -> bool:  # noqa: ARG002 -- all end at one offset
-        return self.end < offset
-
-
-@dataclass
-class Seeks:
-    """What the worker asked of its reader."""
-
-    committed: dict[TP, int] = field(default_factory=dict)
-    reread_from: list[tuple[TP, int]] = field(default_factory=list)
-    said: list[Message] = field(default_factory=list)
-    told: list[tuple[Any, ...]] = field(default_factory=list)
-    hears: bool = True
-    recovered: int = 0
-    last: int = 0
-
-    def commit(self, offsets: Mapping[TP, int]) -> None:
-        self.committed.update(offsets)
-
-    async def reread(self, tp: TP, offset: int) -> None:
-        self.reread_from.append((tp, offset))
-
-    async def say(self, messages: list[Message]) -> bool:
-        self.said += messages
-        return self.hears
-
-    async def tell(self, partials: Sequence[tuple[Any, ...]]) -> bool:
-        self.told += partials
-        return self.hears
-
-    async def recover(self) -> None:
-        self.recovered += 1
-
-    def seeks(self, tp: TP) -> int:  # noqa: ARG002 -- all are sought together
-        return self.last
-
-
-class Bench:
-    """Workers over one store."""
-
-    def __init__(self, store: Store) -> None:
-        self.store = HeldStore(store)
-        self.broker = DictBroker()
-        self.reader = Seeks()
-        self.metrics = Metrics()
-        self.health = Health(60.0)
-        self.failures: list[BaseException] = []
-        self.abandon = threading.Event()
-
-    def worker(self, **pace: Any) -> Worker:
-        store: Any = self.store
-        self.abandon = threading.Event()
-        rules = FoldRules(lateness_ms=86_400_000)
-        writer = Writer(store, self.metrics, self.abandon)
-        checkpoints = CheckpointStore(store, "test", self.metrics)
-        carry_over = CarryOver(store, checkpoints, writer, rules)
-        return Worker(
-            takeover=Takeover(
-                *(self.broker, checkpoints, carry_over, writer, rules),
-                LinksBeginning(store, Limits(), rules.erased),
-                MonitorBeginning(store, MonitorRules()),
-            ),
-            writer=writer,
-            abandon=self.abandon,
-            pace=Pace(**{"checkpoint_seconds": 3600.0, "revoke_seconds": DEADLINE_SECONDS, **pace}),
-            progress=Progress(self.metrics),
-            health=self.health,
-            reader=self.reader,
-            failed=self.failures.append,
-        )
-
-    def offsets(self) -> list[int]:
-        """Offsets of the stored events."""
-        rows = self.store.query("SELECT source_offset FROM events FINAL ORDER BY source_offset")
-        return [row["source_offset"] for row in rows]
-
-    def checkpoints(self) -> list[int]:
-        """Next offsets of the stored checkpoints of partition 0."""
-        rows = self.store.query(
-            "SELECT DISTINCT next_offset FROM checkpoints WHERE source_partition = 0"
-            " ORDER BY next_offset"
-        )
-        return [row["next_offset"] for row in rows]
-
-
-@pytest.fixture
-def bench() -> Iterator[Bench]:
-    with open_store(EMBEDDED, path=embedded_path(), database=unused_database()) as store:
-        migrate(store)
-        yield Bench(store)
-        store.command(f"DROP DATABASE IF EXISTS {store.database} SYNC", use_database=False)
-
-
-def run(test: Callable[[], Awaitable[None]]) -> None:
-    async def within() -> None:
-        await asyncio.wait_for(test(), DEADLINE_SECONDS)
-
-    asyncio.run(within())
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    while not condition():
-        await asyncio.sleep(0.01)
+from tests.support.worker_bench import (
+    CALL_0,
+    CALL_1,
+    DEADLINE_SECONDS,
+    Bench,
+    chunk,
+    record,
+    run,
+    until,
+)
 
 
 def test_a_restart_goes_on_at_the_checkpoint_and_skips_what_it_covers(bench: Bench) -> None:
@@ -294,63 +106,6 @@ def test_records_that_retention_deleted_before_they_were_read_are_skipped(bench:
     run(test)
 
 
-def test_a_block_that_fails_for_good_gets_no_checkpoint_from_a_later_one(bench: Bench) -> None:
-    async def test() -> None:
-        worker = bench.worker()
-        await worker.recover(frozenset({CALL_0}))
-        bench.store.error = RuntimeError("a bug")
-        await worker.process(chunk(range(5)))
-        await worker.settle()
-        assert [str(error) for error in bench.failures] == ["a bug"]
-        bench.store.error = None
-        await worker.process(chunk(range(5, 9)))
-        await worker.stop()
-        assert bench.offsets() == []
-        assert bench.checkpoints() == [0]
-
-    run(test)
-
-
-def test_revoking_while_the_store_is_away_is_bounded_and_keeps_no_fold(bench: Bench) -> None:
-    async def test() -> None:
-        worker = bench.worker(revoke_seconds=0.3)
-        await worker.recover(frozenset({CALL_0}))
-        bench.store.error = StoreUnavailable("here", "away")
-        await worker.process(chunk(range(5)))
-        await worker.revoke()
-        assert worker.assigned is None
-
-        # The same worker gets it again: from the checkpoint, not from the rows that were given up.
-        assert await worker.recover(frozenset({CALL_0})) == {CALL_0: 0}
-        bench.store.error = None
-        await worker.process(chunk(range(5), begins=0, seek=2))
-        await worker.settle()
-        await worker.stop()
-        assert bench.offsets() == list(range(5))
-        assert not bench.failures
-
-    run(test)
-
-
-def test_a_rebalance_does_not_wait_for_an_insert_that_hangs(bench: Bench) -> None:
-    async def test() -> None:
-        worker = bench.worker(revoke_seconds=0.3)
-        await worker.recover(frozenset({CALL_0}))
-        await worker.process(chunk(range(5)))
-        bench.store.gate.clear()
-        await worker.flush()
-        await asyncio.to_thread(bench.store.waiting.wait, DEADLINE_SECONDS)
-        await worker.revoke()
-        recovery = asyncio.create_task(worker.recover(frozenset({CALL_0, CALL_1})))
-        await asyncio.wait([recovery], timeout=0.1)
-        assert not recovery.done()  # what is under way may be what it has to load
-        bench.store.gate.set()
-        assert await recovery == {CALL_0: 0, CALL_1: 0}
-        await worker.stop()
-
-    run(test)
-
-
 def test_what_is_assigned_again_goes_on_where_it_is(bench: Bench) -> None:
     async def test() -> None:
         worker = bench.worker()
@@ -381,28 +136,6 @@ def test_a_fold_of_a_log_that_was_made_anew_begins_again(bench: Bench) -> None:
     run(test)
 
 
-def test_a_block_of_a_log_that_was_made_anew_is_not_stored(bench: Bench) -> None:
-    async def test() -> None:
-        worker = bench.worker()
-        await worker.recover(frozenset({CALL_0}))
-        await worker.process(chunk(range(5)))
-        bench.broker.log = "log-2"
-        await worker.settle()
-        assert bench.offsets() == []
-        assert bench.reader.recovered == 1
-
-        bench.reader.last = 1
-        assert await worker.recover(frozenset({CALL_0})) == {CALL_0: 0}
-        await worker.process(chunk(range(3)))  # of the old log, still in a buffer
-        await worker.process(chunk(range(2), seek=2))
-        await worker.stop()
-        rows = bench.store.query("SELECT log, source_offset FROM events FINAL ORDER BY ALL")
-        assert [tuple(row.values()) for row in rows] == [("log-2", 0), ("log-2", 1)]
-        assert not bench.failures
-
-    run(test)
-
-
 def test_a_worker_with_nothing_to_store_hears_of_a_log_that_was_made_anew(bench: Bench) -> None:
     async def test() -> None:
         worker = bench.worker()
@@ -428,44 +161,6 @@ def test_a_shorter_log_that_was_made_anew_is_not_one_that_was_cut_off(bench: Ben
         assert bench.reader.recovered == 1
         assert await worker.recover(frozenset({CALL_0})) == {CALL_0: 0}
         await worker.stop()
-
-    run(test)
-
-
-def test_a_block_waits_while_nobody_knows_whose_log_it_is(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("streams.lanes.RETRY_SECONDS", 0.01)
-
-    async def test() -> None:
-        worker = bench.worker()
-        await worker.recover(frozenset({CALL_0}))
-        await worker.process(chunk(range(5)))
-        bench.broker.away = 1_000_000
-        await worker.flush()
-        await until(lambda: "waiting for the broker" in bench.health.waiting())
-        assert bench.offsets() == []
-        bench.broker.away = 0
-        await worker.settle()
-        assert bench.offsets() == list(range(5))
-        await worker.stop()
-
-    run(test)
-
-
-def test_stopping_while_the_broker_is_away_is_bounded_and_stores_nothing(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("streams.lanes.RETRY_SECONDS", 0.01)
-
-    async def test() -> None:
-        worker = bench.worker(revoke_seconds=0.3)
-        await worker.recover(frozenset({CALL_0}))
-        await worker.process(chunk(range(5)))
-        bench.broker.away = 1_000_000
-        assert await worker.stop()
-        assert bench.offsets() == []
-        assert not bench.failures
 
     run(test)
 
@@ -511,18 +206,6 @@ def test_a_recovery_that_is_cancelled_leaves_a_worker_that_can_recover(bench: Be
     run(test)
 
 
-def test_stopping_while_an_insert_hangs_is_bounded_and_says_so(bench: Bench) -> None:
-    async def test() -> None:
-        worker = bench.worker(revoke_seconds=0.3)
-        await worker.recover(frozenset({CALL_0}))
-        await worker.process(chunk(range(5)))
-        bench.store.gate.clear()
-        assert not await worker.stop()
-        bench.store.gate.set()
-
-    run(test)
-
-
 def test_recovery_waits_for_the_broker_and_says_so(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -548,77 +231,6 @@ def test_a_worker_without_partitions_has_recovered_what_it_has(bench: Bench) -> 
         assert worker.assigned is None
         assert await worker.recover(frozenset()) == {}
         assert worker.assigned == frozenset()
-        await worker.stop()
-
-    run(test)
-
-
-def test_reading_waits_when_one_block_is_stored_and_the_next_is_full(bench: Bench) -> None:
-    async def test() -> None:
-        worker = bench.worker(flush_rows=10, revoke_seconds=5.0)
-        await worker.recover(frozenset({CALL_0}))
-        bench.store.gate.clear()
-        ahead = asyncio.create_task(_process_all(worker, 100))
-        await asyncio.to_thread(bench.store.waiting.wait, DEADLINE_SECONDS)
-        await asyncio.wait([ahead], timeout=0.2)
-        assert not ahead.done()
-        # One block in flight, one full, each of ten rows at least: an event makes four.
-        assert worker.applied()[CALL_0] <= 2 * 10
-        bench.store.gate.set()
-        await ahead
-        await worker.stop()
-        assert bench.offsets() == list(range(100))
-
-    run(test)
-
-
-async def _process_all(worker: Worker, records: int) -> None:
-    for offset in range(records):
-        await worker.process(chunk([offset]))
-
-
-def test_a_chunk_that_is_larger_than_the_buffer_is_stored_in_parts(bench: Bench) -> None:
-    async def test() -> None:
-        worker = bench.worker(buffer_bytes=64 << 10, revoke_seconds=5.0)
-        await worker.recover(frozenset({CALL_0}))
-        large = [Record(n, b"x" * 10_000) for n in range(20)]  # dead letters hold their bytes, too
-        await worker.process(Chunk(CALL_0, large, 0, 1))
-        await until(lambda: bench.store.inserts.count("dead_letters") >= 4)
-        await worker.stop()
-        rows = bench.store.query("SELECT count() AS n FROM dead_letters FINAL")
-        assert rows[0]["n"] == 20
-
-    run(test)
-
-
-def test_checkpoints_follow_the_rows_that_they_vouch_for(bench: Bench) -> None:
-    async def test() -> None:
-        worker = bench.worker()
-        await worker.recover(frozenset({CALL_0}))
-        await worker.process(chunk(range(3)))
-        bench.store.inserts.clear()
-        await worker.settle()
-        assert bench.store.inserts[-1] == CheckpointRow.TABLE
-        assert EventRow.TABLE in bench.store.inserts[:-1]
-        await worker.stop()
-
-    run(test)
-
-
-def test_a_quiet_partition_is_as_well_covered_as_ever(bench: Bench) -> None:
-    async def test() -> None:
-        worker = bench.worker()
-        await worker.recover(frozenset({CALL_0}))
-        age = "switchboard_checkpoint_age_seconds"
-        labels = {"topic": EVENTS_CALL, "partition": "0"}
-
-        def seconds() -> float:
-            return bench.metrics.registry.get_sample_value(age, labels) or 0.0
-
-        await until(lambda: seconds() > 0.5)
-        await worker.settle()
-        assert seconds() < 0.5
-        assert bench.checkpoints() == [0]
         await worker.stop()
 
     run(test)

@@ -1,6 +1,6 @@
 """Which partitions a worker calls current: what is judged by them is so now, not on a past day."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -8,14 +8,13 @@ from faust.types import TP
 
 from schemas.queues import AlertThresholds, QueueSettings
 from schemas.topics import EVENTS_CALL, EVENTS_CHAT, IDENTITY_LINKS, KPI_PANES
-from sinks.migrate import migrate
-from sinks.store import EMBEDDED, open_store
 from streams.monitor.fold import MonitorFold
 from streams.monitor.messages import Tick, rendered
 from streams.monitor.rules import MonitorRules
 from streams.present import NEARLY_MS, TOLD_LATE_MS, UNKNOWN_END
 from streams.transport import Chunk
-from tests.streams.test_worker import (
+from tests.support.monitor import notices_of
+from tests.support.worker_bench import (
     CALL_0,
     CALL_1,
     START_MS,
@@ -26,21 +25,11 @@ from tests.streams.test_worker import (
     run,
     until,
 )
-from tests.support.clickhouse import embedded_path, unused_database
-from tests.support.monitor import notices_of
 
 CHAT_0 = TP(EVENTS_CHAT, 0)
 LINKS_0 = TP(IDENTITY_LINKS, 0)
 LATER = START_MS + 3_600_000
 """Now, long after the last record: only what was read to its end can be current."""
-
-
-@pytest.fixture
-def bench() -> Iterator[Bench]:
-    with open_store(EMBEDDED, path=embedded_path(), database=unused_database()) as store:
-        migrate(store)
-        yield Bench(store)
-        store.command(f"DROP DATABASE IF EXISTS {store.database} SYNC", use_database=False)
 
 
 def told(offsets: Sequence[int], late_ms: int, tp: TP = CALL_0) -> Chunk:

@@ -27,7 +27,8 @@ from streams.progress import Progress
 from streams.takeover import Takeover
 from streams.transport import Chunk
 from streams.worker import Worker
-from tests.streams.test_worker import (
+from tests.support.clickhouse import embedded_path, unused_database
+from tests.support.worker_bench import (
     CALL_0,
     DEADLINE_SECONDS,
     START_MS,
@@ -37,7 +38,6 @@ from tests.streams.test_worker import (
     chunk,
     run,
 )
-from tests.support.clickhouse import embedded_path, unused_database
 
 LINKS_0 = TP(IDENTITY_LINKS, 0)
 LATER_MS = START_MS + 86_400_000
