@@ -16,12 +16,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from schemas.events import AgentStateChanged
 from schemas.live import HORIZONS
 from schemas.queues import QueueSettings
 from simulator.presets import day
 from simulator.run import Run
-from simulator.telling import Encoder, Told
+from simulator.telling import Encoder
 from streams.fold.partition import PartitionFold
 from streams.fold.rules import DAY_MS, FoldRules
 from streams.monitor.fold import MonitorFold
@@ -74,7 +73,7 @@ def played(seed: int, agents: int, days: int) -> tuple[list[Made], Visits]:
         monitor.apply([Stored(monitor.next_offset, at, key, value)])
 
     encoder = Encoder(run.settings.start_at, run.centre.run)
-    for told in map(encoder.encode, with_members(run)):
+    for told in map(encoder.encode, run.events()):
         while told.due_at >= due:
             for source in folds.values():
                 for key, value in source.take_partials():
@@ -90,24 +89,6 @@ def played(seed: int, agents: int, days: int) -> tuple[list[Made], Visits]:
         at = begin + told.due_at
         fold.apply([Stored(fold.next_offset, at, told.subject.encode(), told.value)])
     return made, visits(run)
-
-
-def with_members(run: Run) -> Iterator[Told]:
-    """Everything that is told, and whenever agents come the queues that they are members of."""
-    present: set[str] = set()
-    serial = 0
-    for told in run.events():
-        if isinstance(told.data, AgentStateChanged):
-            if told.data.state == "offline":
-                present.discard(told.subject)
-            elif told.subject not in present:
-                present.add(told.subject)
-                agent, _ = run.centre.agents[told.subject]
-                for queue in dict.fromkeys(queue for queue, _ in agent.lines):
-                    serial -= 1
-                    member = AgentStateChanged(state="available", queue=queue)
-                    yield told._replace(serial=serial, data=member)
-        yield told
 
 
 def forecasts(monitor: MonitorFold, at: int) -> Iterator[Made]:

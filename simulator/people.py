@@ -121,6 +121,7 @@ def hired(
             languages=tuple(sorted(languages)),
             skills=tuple(sorted(known)),
             slots_max=people.chat_slots if writes else 1,
+            queues=tuple(dict.fromkeys(queue for queue, _ in lines)),
         )
         starts = people.shift_starts
         found.append((staff, lines, starts[place // len(skills) % len(starts)]))

@@ -51,6 +51,8 @@ def lines(
         at = epoch + one.at // 1000
         data = one.data
         if isinstance(data, AgentStateChanged):
+            if data.queue:
+                continue  # what ADDMEMBER says
             before = states.get(one.subject, "offline")
             states[one.subject] = data.state
             for queue, event, rest in _member(before, data, queues_of[one.subject]):

@@ -171,6 +171,10 @@ class Agent:
         self.present = True
         self.centre.floor.arrived(self)
         self._report(skills=self.staff.skills)
+        for queue in self.staff.queues:
+            member = AgentStateChanged(state="available", queue=queue)
+            at = self.staff.states[-1][0]
+            self.centre.tell(EVENTS_AGENT, "agent.state_changed", self.name, member, at=at)
         self.centre.floor.freed(self)
 
     def _take_pause(self, what: str, ms: int) -> Generator[Event, Any, None]:

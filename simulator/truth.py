@@ -182,7 +182,9 @@ class Contact:
 
 @dataclass(slots=True, eq=False)
 class Staff:
-    """An agent's day. `states` are the moments of change: (at, state, slots used)."""
+    """An agent's day. `states` are the moments of change: (at, state, slots used); whoever is at
+    work is so for all their `queues`.
+    """
 
     agent: str
     site: str
@@ -190,6 +192,7 @@ class Staff:
     languages: tuple[str, ...]
     skills: tuple[str, ...]
     slots_max: int
+    queues: tuple[str, ...] = ()
     schedule: list[tuple[int, int, str]] = field(default_factory=list)
     states: list[tuple[int, AgentState, int]] = field(default_factory=list)
 

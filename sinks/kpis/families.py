@@ -8,6 +8,7 @@ came again looks for an inbound contact that began later, and at most a day late
 from typing import Final
 
 from sinks.kpis.definition import CONTACT_DIMENSIONS, VISIT_DIMENSIONS, Family
+from sinks.kpis.estimates_sql import estimated_visits
 from sinks.kpis.rows_sql import described_visits, with_customer
 
 DAY: Final = "toIntervalDay(1)"
@@ -54,6 +55,9 @@ ASOF LEFT JOIN (
 VISITS: Final = Family("visits", VISIT_DIMENSIONS, described_visits())
 """Stays with queues. Beside the columns of `queue_visits`: `agent_is_remote` and `agent_site`, of
 the agent who answered, as they were told last by then; NULL and '' where nobody did."""
+
+ESTIMATES: Final = Family("estimates", VISIT_DIMENSIONS, estimated_visits())
+"""Stays with queues, and `estimated_ms`: what their wait was estimated to be as they began."""
 
 SURVEYS: Final = Family(
     "surveys",

@@ -1,4 +1,5 @@
 from collections import defaultdict
+from itertools import pairwise
 
 from simulator.clock import DAY_MS
 from tests.simulator.centres import small_run
@@ -40,6 +41,15 @@ def test_events_of_states_say_what_the_truth_says() -> None:
     told = defaultdict(list)
     for one in TOLD:
         if one.type == "agent.state_changed":
-            told[one.subject].append((one.at, one.data.model_dump()["state"]))
+            data = one.data.model_dump()
+            told[one.subject, data["queue"]].append((one.at, data["state"]))
     for staff in RUN.truth.staff:
-        assert told[staff.agent] == [(at, state) for at, state, _ in staff.states]
+        assert told[staff.agent, ""] == [(at, state) for at, state, _ in staff.states]
+        came = [
+            (at, state)
+            for (_, before, _), (at, state, _) in pairwise([(0, "offline", 0), *staff.states])
+            if before == "offline"
+        ]
+        assert staff.queues
+        for queue in staff.queues:
+            assert told[staff.agent, queue] == came

@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 
 from schemas.sketch import RELATIVE_ACCURACY
 from simulator.customers import caller_figures, first_contact_figures, known
+from simulator.estimates import estimate_figures, estimates
 from simulator.figures import (
     Cohort,
     Figures,
@@ -17,6 +18,7 @@ from simulator.figures import (
     agent_figures,
     instant_of,
     queue_figures,
+    stays,
 )
 from simulator.outcomes import (
     HOUR_MS,
@@ -38,6 +40,7 @@ from simulator.outcomes import (
 from simulator.run import Run
 from simulator.truth import Contact
 from sinks.kpis.catalogue import FAMILIES
+from sinks.kpis.families import ESTIMATES
 from sinks.kpis.query import KpiResult, agent_table, kpi_table
 from sinks.store import Store
 from tests.truth.families import churn_from, churn_truth, family_truth
@@ -134,9 +137,13 @@ def of_queues(store: Store, run: Run) -> Iterator[Compared]:
         ("skill",): lambda stay: (skills.get(stay.visit.queue, ""),),
         ("purpose", "hour"): lambda stay: (stay.contact.purpose, hour(stay.visit.entered_at)),
     }
+    estimate = estimates(run.truth)
     for names, key in keys.items():
-        measured = _by_dimensions(_offered(kpi_table(store, TENANT, split=names)), names)
-        yield from _beside(queue_figures(run.truth, key), measured, names)
+        results = kpi_table(store, TENANT, split=names, families=(ESTIMATES,))
+        truth = queue_figures(run.truth, key)
+        for place, group in _grouped(stays(run.truth), key).items():
+            truth[place] |= estimate_figures(group, estimate)
+        yield from _beside(truth, _by_dimensions(_offered(results), names), names)
 
 
 def of_intervals(store: Store, run: Run) -> Iterator[Compared]:

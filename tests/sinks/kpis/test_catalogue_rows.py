@@ -72,6 +72,11 @@ ROWS: Final[dict[str, tuple[str, ...]]] = {
         "campaign_contacts",
     ),
     "voice quality": ("mos_min", "mos_mean", "r_factor_mean"),
+    "estimated wait": (
+        "estimated_wait_seconds",
+        "estimated_wait_error_seconds",
+        "estimated_wait_within_30_seconds_ratio",
+    ),
 }
 """Row of the table -> ids."""
 STORED: Final[dict[str, tuple[type[Row], tuple[str, ...]]]] = {
@@ -88,7 +93,7 @@ STORED: Final[dict[str, tuple[type[Row], tuple[str, ...]]]] = {
     ),
     "estimated wait": (QueueLiveRow, ("estimated_wait_ms",)),
 }
-"""Row of the table -> the table and the columns that hold it where it is no KPI of intervals."""
+"""Row of the table -> the table and the columns that hold what it is now."""
 SERVICE_LEVEL: Final = "service_level_ratio."
 
 

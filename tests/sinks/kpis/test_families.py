@@ -141,6 +141,47 @@ def test_schedules_and_states_over_midnight_count_once(told: Told) -> None:
     assert told.values()["adhered_seconds"] == 20 * 3600
 
 
+def test_a_wait_is_estimated_by_the_agents_of_its_queue_and_what_contacts_took(
+    told: Told, kpi_store: Store
+) -> None:
+    minute = HOUR // 60
+    told.state(-HOUR, "available", queue="IT")
+    told.state(-HOUR, "available", queue="sales")
+    told.state(-50 * minute, "on_contact")
+    told.state(10 * minute, "available")
+    told.state(20 * minute, "paused", queue="sales")
+    told.state(30 * minute, "paused", queue="IT")
+    told.state(40 * minute, "paused")
+    told.state(50 * minute, "available", queue="IT")
+    told.state(80 * minute, "offline")
+    told.state(85 * minute, "available")  # for which queues nobody says any more
+    waits = {
+        "handled": Visit(
+            NOON - 40 * minute, "answered", wait_ms=0, talk_ms=90_000, wrapup_ms=30_000
+        ),
+        "nothing waits": Visit(NOON, "answered", wait_ms=100_000, talk_ms=0),
+        "one waits": Visit(NOON + 1, "answered", wait_ms=210_000, talk_ms=0),
+        "gives up": Visit(NOON + 2, "abandoned", wait_ms=1_000),
+        "one is free": Visit(NOON + 15 * minute, "answered", wait_ms=30_000, talk_ms=0),
+        "she pauses here": Visit(NOON + 35 * minute, "answered", wait_ms=5_000, talk_ms=0),
+        "she pauses": Visit(NOON + 45 * minute, "answered", wait_ms=5_000, talk_ms=0),
+        "she is back": Visit(NOON + 55 * minute, "answered", wait_ms=31_000, talk_ms=0),
+        "she was gone": Visit(NOON + 90 * minute, "answered", wait_ms=5_000, talk_ms=0),
+    }
+    rows = [interaction_row(told.tenant, name, [visit]) for name, visit in waits.items()]
+    kpi_store.insert(InteractionRow, rows)
+    estimated = {"nothing waits": 120, "one waits": 240, "gives up": 360}
+    values = told.values()
+    assert values["estimated_wait_seconds"] == (120 + 240 + 360 + 0 + 0) / 5
+    assert values["estimated_wait_scored"] == 4
+    assert values["estimated_wait_error_seconds"] == (20 + 30 + 30 + 31) / 4
+    assert values["estimated_wait_bias_seconds"] == (20 + 30 - 30 - 31) / 4
+    assert values["estimated_wait_within_30_seconds_ratio"] == 3 / 4
+    behind = contacts_behind(kpi_store, told.tenant, "estimated_wait_seconds")
+    by_name = {b.interaction_id: b.adds.get("estimates_ms", 0) // 1000 for b in behind}
+    assert by_name == estimated | {"one is free": 0, "she is back": 0}
+
+
 def test_quality_is_as_it_was_given(told: Told) -> None:
     told.fact("quality.measured", "c", leg="1", codec="opus", mos=4.88, r_factor=92.4)
     told.fact("quality.measured", "c", 1, leg="1", codec="opus", mos=2.0)
