@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 
 from dashboards.wallboard import routes
 from schemas.sections import HttpSettings
@@ -99,10 +99,12 @@ def page(browser: Browser, worker: Worker) -> Iterator[Page]:
     expect.set_options(timeout=DEADLINE_MS)
     wrong: list[str] = []
     opened.on("pageerror", lambda error: wrong.append(str(error)))
-    opened.on(
-        "request",
-        lambda request: request.url.startswith(worker.address) or wrong.append(request.url),
-    )
+
+    def requested(request: Request) -> None:
+        if not request.url.startswith(worker.address):
+            wrong.append(request.url)
+
+    opened.on("request", requested)
     yield opened
     opened.close()
     assert wrong == []

@@ -42,7 +42,9 @@ def samples(segments: Segments, since_now: bool = False) -> str:
     return " ".join(told)
 
 
-def series(name: str, segments: Segments, since_now: bool = False, **labels: str) -> dict[str, str]:
+def series(
+    name: str, segments: Segments, since_now: bool = False, /, **labels: str
+) -> dict[str, str]:
     """One series of the queue."""
     named = ", ".join(f"{key}={json.dumps(value)}" for key, value in (WHERE | labels).items())
     return {"series": f"switchboard_{name}{{{named}}}", "values": samples(segments, since_now)}

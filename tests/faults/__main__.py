@@ -19,8 +19,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
-from tests.faults.matrix import ENOUGH_TO_MEASURE, MATRIX, Fault
+from tests.faults.matrix import MATRIX, Fault
 from tests.faults.results import DECIDING, PROJECT, Results, code_of
+from tests.faults.run import ENOUGH_TO_MEASURE
 from tests.faults.runner import Line, Outcome, Task, lines_of, run_all, tasks
 from tests.faults.station import COMPILED, SHORT, Kind, Plan
 

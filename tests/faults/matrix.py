@@ -5,19 +5,22 @@ returns when everything is stored again, or raises `RunFailed`. Moments are draw
 in shares of the log that are stored, never in seconds; only how long a fault lasts is time.
 """
 
-import os
 import random
 import re
-import subprocess
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from schemas.live import QueueBreachRow, QueueLiveRow
 from sinks.failpoints import FAILPOINTS
+from tests.faults.clickhouse_faults import (
+    answer_lost,
+    clickhouse_away_5_minutes,
+    clickhouse_away_70_minutes,
+    clickhouse_slow,
+    disk_full,
+    insert_lost,
+)
 from tests.faults.generate import (
     ANY_ORDER,
     BAD_MIX,
@@ -28,22 +31,12 @@ from tests.faults.generate import (
     Record,
     Shape,
 )
-from tests.faults.run import Run, stop, wake
-from tests.faults.station import Kind, Station
-from tests.support.clickhouse import ClickHouseServer
-from tests.support.clickhouse_http import Fault as Misbehaviour
+from tests.faults.run import ENOUGH_TO_MEASURE, SESSION_SECONDS, Run, stop, wake
+from tests.faults.station import Kind
 
 BOTH: Final[tuple[Kind, ...]] = ("embedded", "apache-kafka")
 KAFKA: Final[tuple[Kind, ...]] = ("apache-kafka",)
 EMBEDDED: Final[tuple[Kind, ...]] = ("embedded",)
-SESSION_SECONDS: Final = 6.0
-NOT_ENOUGH_SPACE: Final = 243
-SMALL_DISK_BYTES: Final = 512 << 20
-ENOUGH_TO_MEASURE: Final = 100_000
-"""Events of a log that takes long enough to compare speeds."""
-SLACK_BYTES: Final = 96 << 20
-"""What a worker may take beyond its buffer while ClickHouse is away: the fold's own state, chunks
-that were fetched, the block in flight in the driver's columns."""
 FLAT_BYTES: Final = 96 << 20
 """Growth over half a log that is none: about 1 KiB an event, which is what a leak of one object an
 event comes to. Less is the state of contacts that late events may still reach, which fills for a
@@ -208,70 +201,6 @@ def topic_made_anew(run: Run) -> None:
     run.settle()
 
 
-def clickhouse_away_5_minutes(run: Run) -> None:
-    _clickhouse_away(run, 5 * 60)
-
-
-def clickhouse_away_70_minutes(run: Run) -> None:
-    _clickhouse_away(run, 70 * 60)
-
-
-def _clickhouse_away(run: Run, seconds: float) -> None:
-    """Reading pauses, memory stays bounded, no partition is lost, and it goes on by itself."""
-    way = run.clickhouse_proxy()
-    worker = run.start(clickhouse=f"http://{way.address}", buffer_bytes=run.plan.buffer_bytes)
-    run.until_stored(0.01)
-    began, first = time.monotonic(), run.stored_records()
-    run.until_stored(run.dice.uniform(0.2, 0.5))
-    normal = (run.stored_records() - first) / (time.monotonic() - began)
-    taken_over, before = worker.recoveries, run.rss_bytes(worker)
-    way.refuse()
-    run.during(max(seconds * run.plan.scale, SESSION_SECONDS + 1))
-    grown = run.rss_bytes(worker) - before
-    way.heal()
-    run.healed()
-    began, first = time.monotonic(), run.stored_records()
-    run.settle()
-    drained = (run.stored_records() - first) / (time.monotonic() - began)
-    if run.plan.events >= ENOUGH_TO_MEASURE and drained < normal / 2:
-        run.problems.append(f"drained {drained:.0f} records/s, normal are {normal:.0f}")
-    if grown > run.plan.buffer_bytes + SLACK_BYTES:
-        run.problems.append(f"memory grew by {grown >> 20} MiB while ClickHouse was away")
-    _kept_partitions(run, taken_over)
-
-
-def clickhouse_slow(run: Run) -> None:
-    """Inserts take 10 s (scaled) for a while; the group sees nothing of it."""
-    worker = run.start()
-    run.until_stored(run.dice.uniform(0.05, 0.3))
-    taken_over = worker.recoveries
-    seconds = run.plan.slow_insert_seconds
-    run.clickhouse.fault(Misbehaviour("delay", times=8, inserts=True, seconds=seconds))
-    run.healed()
-    run.settle()
-    _kept_partitions(run, taken_over)
-
-
-def answer_lost(run: Run) -> None:
-    """The connection breaks after an insert was applied: nobody knows that it was."""
-    _cut_inserts(run, "cut_after")
-
-
-def insert_lost(run: Run) -> None:
-    """The connection breaks before an insert was applied."""
-    _cut_inserts(run, "cut_before")
-
-
-def _cut_inserts(run: Run, action: str) -> None:
-    run.start()
-    for share in sorted(run.dice.uniform(0, 0.9) for _ in range(6)):
-        run.until_stored(share)
-        times = run.dice.randint(1, 4)
-        run.clickhouse.fault(Misbehaviour(action, times=times, inserts=True))  # type: ignore[arg-type]
-        run.healed()
-    run.settle()
-
-
 def repeated(run: Run) -> None:
     undisturbed(run)
 
@@ -286,17 +215,6 @@ def clock_skew(run: Run) -> None:
 
 def bad_input(run: Run) -> None:
     undisturbed(run)
-
-
-def disk_full(run: Run) -> None:
-    """ClickHouse's disk is full for a while: the worker says so, and resumes by itself."""
-    worker = run.start()
-    run.until_stored(run.dice.uniform(0.05, 0.5))
-    with _full(run):
-        run.until(lambda: "rows wait" in worker.words, "the worker to say what it waits for")
-        run.during(2.0)
-    run.healed()
-    run.settle()
 
 
 def join_and_leave(run: Run) -> None:
@@ -379,52 +297,6 @@ def _publish_again(run: Run) -> None:
     _ = run.loaded.expected  # of the first log, before the new one's places are known
     run.loaded.published = again
     run.learn_logs()
-
-
-def _kept_partitions(run: Run, taken_over: int) -> None:
-    found = sum(worker.recoveries for worker in run.workers)
-    if found != taken_over:
-        run.problems.append(f"partitions moved: {found - taken_over} were taken over again")
-
-
-@contextmanager
-def _full(run: Run) -> Iterator[None]:
-    """A file takes all the space that is left on ClickHouse's disk, where it has one of its own;
-    else ClickHouse answers as it does then."""
-    place = run.station.directory / "small-disk"
-    if not os.path.ismount(place):
-        run.clickhouse.fault(Misbehaviour("error", times=None, inserts=True, code=NOT_ENOUGH_SPACE))
-        yield
-        run.clickhouse.clear()
-        return
-    ballast = place / "ballast"
-    with ballast.open("wb", buffering=0) as file, suppress(OSError):  # none is left
-        while True:
-            file.write(bytes(1 << 16))
-    yield
-    ballast.unlink()
-
-
-@contextmanager
-def small_disk(station: Station) -> Iterator[ClickHouseServer]:
-    """ClickHouse with a file system of its own, where this process may mount one."""
-    place = station.directory / "small-disk"
-    place.mkdir(exist_ok=True)
-    size = f"size={SMALL_DISK_BYTES}"
-    mounting = ["mount", "-t", "tmpfs", "-o", size, "tmpfs", str(place)]
-    mounted = subprocess.run(mounting, capture_output=True, check=False).returncode == 0
-    try:
-        with ClickHouseServer(_under(place)) as server:
-            yield server
-    finally:
-        if mounted:
-            subprocess.run(["umount", "--lazy", str(place)], check=True)
-
-
-def _under(place: Path) -> Path:
-    inside = place / "clickhouse"
-    inside.mkdir(exist_ok=True)
-    return inside
 
 
 MATRIX: Final = (

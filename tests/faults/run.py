@@ -12,7 +12,7 @@ import signal
 import subprocess
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import linear_regression
@@ -21,13 +21,12 @@ from typing import Final, Self
 
 import zstandard
 
-from schemas.rows import VERSION_OFFSET_BITS
 from schemas.topics import DERIVED_TOPICS, IDENTITY_LINKS
 from sinks.errors import StoreError
 from sinks.failpoints import VARIABLE
 from sinks.store import Store
 from streams.parts import migrate_all
-from streams.topic_admin import TopicAdminError, end_offsets, topic_logs
+from streams.topic_admin import topic_logs
 from tests.faults.compare import (
     Verdict,
     digest,
@@ -36,18 +35,20 @@ from tests.faults.compare import (
     verdict_on_results,
     versions,
 )
+from tests.faults.coverage import Coverage
 from tests.faults.generate import LATENESS_MS, REFUSED_PREFIX
 from tests.faults.proxy import Proxy
-from tests.faults.publish import Partition
 from tests.faults.station import Loaded, Plan, Station, Worker
 from tests.support.clickhouse import ClickHouseServer
 
+SESSION_SECONDS: Final = 6.0
+ENOUGH_TO_MEASURE: Final = 100_000
+"""Events of a log that takes long enough to compare speeds."""
 TICK_SECONDS: Final = 0.1
 WATCH_SECONDS: Final = 2.0
 WATCH_SHARE: Final = 0.05
 """Of its time that a run may spend on looking at versions, which reads the tables as a whole."""
 EXIT_SECONDS: Final = 30.0
-_OFFSET_MASK: Final = (1 << VERSION_OFFSET_BITS) - 1
 
 
 class RunFailed(Exception):
@@ -86,15 +87,10 @@ class Run:
         self._stack = ExitStack()
         self._deadline = time.monotonic() + self.plan.deadline_seconds
         self._healed: tuple[float, int] | None = None
-        self._stored: dict[Partition, int] = {}
-        self._checkpointed: dict[Partition, int] = {}
-        self._looked: dict[str, tuple[int, list[str]]] = {}
         self._seen: dict[tuple[str, int], int] = {}
-        self._links_heard: dict[Partition, int] | None = None
         self._memory: list[tuple[int, int]] = []
         self._watched_worker: Worker | None = None
         self._watch_at = time.monotonic() + WATCH_SECONDS
-        self._logs: list[str] = []
 
     def __enter__(self) -> Self:
         # What other runs over the same records published on them must not help this one.
@@ -102,6 +98,7 @@ class Run:
         self.data_dir = self.station.directory / self.database
         self.store: Store = self._stack.enter_context(self.clickhouse.open(self.database))
         migrate_all(self.store, self.station.settings())
+        self._coverage = Coverage(self.store, self.clickhouse, self.station.bootstrap)
         self.learn_logs()
         return self
 
@@ -123,7 +120,7 @@ class Run:
     def learn_logs(self) -> None:
         """Learn the identities of the present logs: only their checkpoints count from now on."""
         topics = {topic for topic, _ in self.loaded.published.ends} | {IDENTITY_LINKS}
-        self._logs = sorted(topic_logs(self.station.bootstrap, sorted(topics)).values())
+        self._coverage.logs = sorted(topic_logs(self.station.bootstrap, sorted(topics)).values())
 
     # Workers
 
@@ -261,60 +258,14 @@ class Run:
         """The cause of the trouble has gone: recovery is timed from now to the next row stored."""
         self._healed = (time.monotonic(), self.stored_records())
 
-    def stored(self) -> dict[Partition, int]:
-        """The next offset after what is stored, by source partition; what was last seen while
-        ClickHouse does not answer."""
-        self._stored = self._greatest(
-            "watermarks", f"bitAnd(version, {_OFFSET_MASK})", self._stored
-        )
-        return self._stored
-
     def stored_records(self) -> int:
         """How many records of the present logs are stored."""
-        return sum(self.stored().values())
+        return sum(self._coverage.stored().values())
 
     def covered(self) -> bool:
         """Whether stored checkpoints cover every record that was published, and every message about
         identifiers that came of them."""
-        if self._are_checkpointed(self.loaded.published.ends):
-            return self._links_are_quiet()
-        self._links_heard = None
-        return False
-
-    def _are_checkpointed(self, ends: Mapping[Partition, int]) -> bool:
-        self._checkpointed = self._greatest("checkpoints", "next_offset", self._checkpointed)
-        return all(self._checkpointed.get(at, 0) >= end for at, end in ends.items())
-
-    def _links_are_quiet(self) -> bool:
-        """Whether every message was heard, and nobody said anything while that was seen.
-
-        A message's answers are published before a checkpoint vouches for it: where all up to an end
-        are checkpointed, and the end is still the same afterwards, no more will come.
-        """
-        before = self._links_heard
-        try:
-            ends = end_offsets(self.station.bootstrap, [IDENTITY_LINKS])
-        except TopicAdminError:
-            return False
-        self._links_heard = ends if self._are_checkpointed(ends) else None
-        return ends == before
-
-    def _greatest(self, table: str, value: str, seen: dict[Partition, int]) -> dict[Partition, int]:
-        """The greatest value of each source partition in the present logs; `seen` while nothing was
-        inserted since: a question to the engine costs 20 times one to the server's counters."""
-        look = (self.clickhouse.inserts().get(table, 0), self._logs)
-        if self._looked.get(table) == look:
-            return seen
-        try:
-            rows = self.store.query(
-                f"SELECT topic, source_partition AS p, max({value}) AS n FROM {table}"
-                " WHERE log IN {logs:Array(String)} GROUP BY topic, p",
-                {"logs": self._logs},
-            )
-        except StoreError:
-            return seen
-        self._looked[table] = look
-        return {(row["topic"], row["p"]): row["n"] for row in rows}
+        return self._coverage.covers(self.loaded.published.ends)
 
     def _tick(self) -> None:
         time.sleep(TICK_SECONDS)
@@ -349,7 +300,7 @@ class Run:
 
     def _state(self) -> str:
         ends = self.loaded.published.ends
-        behind = {at: (n, ends[at]) for at, n in self.stored().items() if n < ends[at]}
+        behind = {at: (n, ends[at]) for at, n in self._coverage.stored().items() if n < ends[at]}
         words = [w.words[-1500:] for w in self.alive()]
         said = "\n---\n".join(words)
         return f"behind (stored, end): {behind}; {len(words)} workers alive:\n{said}"
@@ -400,7 +351,7 @@ class Run:
         rows = self.store.query(
             "SELECT topic, source_partition AS p, argMax(state, version) AS state FROM checkpoints"
             " WHERE log IN {logs:Array(String)} AND topic != {links:String} GROUP BY topic, p",
-            {"logs": self._logs, "links": IDENTITY_LINKS},
+            {"logs": self._coverage.logs, "links": IDENTITY_LINKS},
             bytes_columns=("state",),
         )
         unpack = zstandard.ZstdDecompressor().decompress

@@ -12,6 +12,7 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
+from tests.faults.clickhouse_faults import small_disk
 from tests.faults.compare import Verdict
 from tests.faults.generate import Shape
 from tests.faults.matrix import (
@@ -19,7 +20,6 @@ from tests.faults.matrix import (
     failpoint_names,
     join_and_leave,
     kill_at_failpoints,
-    small_disk,
 )
 from tests.faults.run import Run, RunFailed, WorkerEnded
 from tests.faults.station import Kind, Plan, Station

@@ -26,7 +26,7 @@ OURS = ("desk@centre.com", "@agents.centre.com")
 
 
 def parsed(text: str) -> EmailMessage:
-    return message_from_string(text, policy=policy.default)  # type: ignore[arg-type,return-value]
+    return message_from_string(text, policy=policy.default)
 
 
 def mail(body: str = "Hello", /, **headers: str) -> Mail:

@@ -11,7 +11,7 @@ SAMPLES = Path(__file__).parents[2] / "samples"
 
 
 def generated(*arguments: str) -> bytes:
-    command = [sys.executable, SAMPLES / "make_queue_log.py", *arguments]
+    command: list[str | Path] = [sys.executable, SAMPLES / "make_queue_log.py", *arguments]
     return subprocess.run(command, check=True, capture_output=True).stdout
 
 

@@ -10,7 +10,7 @@ URL = "https://example.com/breaches"
 
 
 def test_an_address_with_its_secret() -> None:
-    settings = WebhookSettings(urls={"pager": URL}, secrets={"pager": SECRET})  # type: ignore[dict-item]
+    settings = WebhookSettings(urls={"pager": URL}, secrets={"pager": SECRET})
     assert settings.secrets["pager"].get_secret_value() == SECRET
     assert SECRET not in repr(settings)
 

@@ -21,7 +21,13 @@ def checkpoints(store: Store, metrics: Metrics | None = None) -> CheckpointStore
 def save(
     store: Store, writing: CheckpointStore, offset: int, state: bytes = b"state", **where: Any
 ) -> None:
-    fields = {"topic": TOPIC, "partition": 0, "log": "a", "epoch": 1, "state_version": 1} | where
+    fields: dict[str, Any] = {
+        "topic": TOPIC,
+        "partition": 0,
+        "log": "a",
+        "epoch": 1,
+        "state_version": 1,
+    } | where
     store.insert(CheckpointRow, [writing.row(next_offset=offset, state=state, **fields)])
 
 

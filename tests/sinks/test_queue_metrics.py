@@ -50,7 +50,10 @@ def test_a_value_stands_under_tenant_queue_and_its_labels() -> None:
 
 
 def test_queues_beyond_the_most_are_added_up_as_other_and_counted() -> None:
-    values = {("queue_waiting", ()): 2.0, ("queue_current", ()): 1.0}
+    values: dict[tuple[str, tuple[str, ...]], float] = {
+        ("queue_waiting", ()): 2.0,
+        ("queue_current", ()): 1.0,
+    }
     found = exposed([Sample("t", f"q-{n}", values) for n in range(MOST_QUEUES + 3)])
     other = (("queue", "other"), ("tenant", ""))
     assert found["switchboard_queue_waiting", other] == 6

@@ -23,6 +23,7 @@ from schemas.rows import (
     Row,
     TopicLogRow,
 )
+from schemas.tables import ROWS
 from sinks import failpoints, writer
 from sinks.errors import StoreError, StoreMisconfigured
 from sinks.metrics import Metrics
@@ -90,7 +91,7 @@ def test_an_empty_block_is_nothing(store: Store) -> None:
 
 
 def test_writing_a_block_again_changes_nothing(store: Store) -> None:
-    block = {EventRow: events(5), CheckpointRow: [checkpoint(5)]}
+    block: Block = {EventRow: events(5), CheckpointRow: [checkpoint(5)]}
     for _ in range(3):
         make(store).write(block)
     assert (count(store, EventRow), count(store, CheckpointRow)) == (5, 1)
@@ -310,7 +311,11 @@ def test_what_cannot_be_announced_is_covered_by_no_checkpoint(store: Store) -> N
 
     writing = Writer(store, Metrics(), threading.Event(), announce=announce)
     writing.write({EventRow: events(2)})
-    for block in ({DeadLetterRow: [row(DeadLetterRow)]}, {EventRow: [row(EventRow, log=None)]}):
+    unplaced: tuple[Block, ...] = (
+        {DeadLetterRow: [row(DeadLetterRow)]},
+        {EventRow: [row(EventRow, log=None)]},
+    )
+    for block in unplaced:
         with pytest.raises(WriteAbandoned, match="no topic"):
             writing.write({**block, CheckpointRow: [checkpoint(1)]})
     assert (count(store, CheckpointRow), count(store, DeadLetterRow)) == (0, 0)
@@ -323,12 +328,10 @@ def test_a_failure_between_any_two_steps_leaves_no_checkpoint_without_its_rows(
 ) -> None:
     migrate(embedded_store)
     rows = [*events(4), row(EventRow, event_id="bad", source_offset=2**64)]
-    others = {
-        row_type: [row(row_type)]
-        for row_type in failpoints.ROWS
-        if row_type not in {EventRow, CheckpointRow}
+    others: Block = {
+        row_type: [row(row_type)] for row_type in ROWS if row_type not in {EventRow, CheckpointRow}
     }
-    block = {EventRow: rows, **others, CheckpointRow: [checkpoint(5)]}
+    block: Block = {EventRow: rows, **others, CheckpointRow: [checkpoint(5)]}
     failpoints.arm({failpoints.VARIABLE: f"{name}=error"})
     with pytest.raises(failpoints.FailpointReached, match=name):
         make(embedded_store).write(block)

@@ -88,7 +88,7 @@ class Setup:
         self.app.transport = transport
         self.consumer: Consumer = self.app.consumer
         self.thread = ThreadDouble(assigned)
-        self.consumer._thread = self.thread  # type: ignore[assignment]
+        self.consumer._thread = self.thread
         self.consumer._between_assignments = False
 
     async def recovered(self) -> None:
@@ -298,6 +298,7 @@ def test_chunks_say_from_where_they_were_read_and_after_which_seek(tmp_path: Pat
 
         async def fetch(*offsets: int) -> Chunk:
             fetcher.next = {CALL_0: [record(CALL_0, n) for n in offsets]}
+            chunk: Chunk
             [chunk] = (await thread._fetch_records(fetcher, {CALL_0}))[CALL_0]
             return chunk
 

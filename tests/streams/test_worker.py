@@ -116,7 +116,7 @@ def test_what_is_assigned_again_goes_on_where_it_is(bench: Bench) -> None:
         await worker.process(chunk(range(5, 7)))  # a chunk that was still in a buffer
         bench.store.command("TRUNCATE TABLE checkpoints")  # so that it would begin at 0
         assert await worker.recover(frozenset({CALL_0})) == {CALL_0: 5}
-        assert worker.assigned == {CALL_0}
+        assert worker.assigned == frozenset({CALL_0})
         assert await worker.recover(frozenset({CALL_0, CALL_1})) == {CALL_0: 5, CALL_1: 0}
         await worker.stop()
 
@@ -170,7 +170,7 @@ def test_partitions_that_a_topic_made_anew_does_not_have_are_left_out(bench: Ben
         worker = bench.worker()
         gone = TP(EVENTS_CALL, 9)
         assert await worker.recover(frozenset({CALL_0, gone})) == {CALL_0: 0}
-        assert worker.assigned == {CALL_0}
+        assert worker.assigned == frozenset({CALL_0})
         await worker.stop()
 
     run(test)

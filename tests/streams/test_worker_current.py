@@ -84,7 +84,7 @@ def test_what_is_told_long_after_it_happened_is_not_current(bench: Bench) -> Non
         await again.recover(frozenset({CALL_0, CALL_1}))
         assert again.current(ends, LATER) == {EVENTS_CALL: (0,)}
         # What happens now makes it current again.
-        now = record(2).value.replace(b"09:00:00Z", b"09:30:00Z")
+        now = (record(2).value or b"").replace(b"09:00:00Z", b"09:30:00Z")
         await again.process(Chunk(CALL_1, [Record(2, now, START_MS + 1_800_000)], 2, 1))
         assert again.current(ends | {CALL_1: 3}, LATER) == {EVENTS_CALL: (0, 1)}
         await again.stop()

@@ -57,8 +57,8 @@ def values(annotation: Any, marks: tuple[Any, ...] = ()) -> st.SearchStrategy[An
     if hasattr(annotation, "__metadata__"):
         return values(annotation.__origin__, (*annotation.__metadata__, *marks))
     flat = [m for mark in marks for m in (mark.metadata if isinstance(mark, FieldInfo) else [mark])]
-    low = next((m.ge for m in flat if isinstance(m, Ge)), None)
-    high = next((m.le for m in flat if isinstance(m, Le)), None)
+    low: Any = next((m.ge for m in flat if isinstance(m, Ge)), None)
+    high: Any = next((m.le for m in flat if isinstance(m, Le)), None)
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Literal:
         return st.sampled_from(arguments)
@@ -72,8 +72,8 @@ def values(annotation: Any, marks: tuple[Any, ...] = ()) -> st.SearchStrategy[An
     if annotation is int:
         return st.integers(low, high)
     if annotation is float:
-        whole = st.integers(int(low), int(high))  # type: ignore[arg-type]
-        return whole | st.floats(low, high) | st.sampled_from([float(low), float(high)])  # type: ignore[arg-type]
+        whole = st.integers(int(low), int(high))
+        return whole | st.floats(low, high) | st.sampled_from([float(low), float(high)])
     if annotation is type(None):
         return st.none()
     if origin is tuple:

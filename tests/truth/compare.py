@@ -186,7 +186,7 @@ def of_conversations(
     }
     for names, key in whose.items():
         of_contacts = _of_written(
-            run, store, written, open_for, repeat_seconds, lambda c, _at, _agent, key=key: key(c)
+            run, store, written, open_for, repeat_seconds, _of_the_contact(key)
         )
         for place, group in _grouped(written, key).items():
             of_contacts.setdefault(place, {}).update(backlog_figures(group, _latest(store, run)))
@@ -221,6 +221,10 @@ def of_conversations(
     }
     in_truth = {place: done_figures(one for _, one in pairs) for place, pairs in done.items()}
     yield from _beside(in_truth, measured, ("queue", "half hour"), all_places=False)
+
+
+def _of_the_contact(key: Callable[[Contact], Key]) -> Callable[[Contact, int, str], Key]:
+    return lambda contact, _at, _agent: key(contact)
 
 
 def _of_written(

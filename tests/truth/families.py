@@ -8,7 +8,7 @@ from simulator import outcomes
 from simulator.customers import known, known_by
 from simulator.figures import Figures, Key, ratio
 from simulator.run import Run
-from simulator.truth import Contact
+from simulator.truth import Contact, SelfService
 
 One = TypeVar("One")
 
@@ -32,7 +32,7 @@ def family_truth(run: Run) -> dict[tuple[str, ...], dict[Key, Figures]]:
     )
     mailings.pop("campaign_contacts_caused")  # which nobody can measure
 
-    def used(group: list[outcomes.SelfService]) -> Figures:
+    def used(group: list[SelfService]) -> Figures:
         return outcomes.selfservice_figures(group, came, lambda one: root(one.shown))
 
     people = truth.people.values()

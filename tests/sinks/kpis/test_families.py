@@ -35,7 +35,7 @@ class Told:
     def contact(
         self, name: str, at: int = 0, customer: str = "", outcome: str = "answered"
     ) -> None:
-        taken = {"talk_ms": 0, "agent": "ada"} if outcome == "answered" else {}
+        taken: dict[str, Any] = {"talk_ms": 0, "agent": "ada"} if outcome == "answered" else {}
         visit = Visit(NOON + at, outcome, wait_ms=0, **taken)
         rows = [interaction_row(self.tenant, name, [visit], customer=customer)]
         self._store.insert(InteractionRow, rows)
@@ -122,7 +122,7 @@ def test_a_menu_that_tells_only_how_it_ended_was_entered(told: Told) -> None:
 
 def test_a_pause_is_kept_where_one_was_scheduled(told: Told) -> None:
     second = NOON / 1000
-    plan = {"activity": "lunch", "from": second, "to": second + 3600}
+    plan: dict[str, Any] = {"activity": "lunch", "from": second, "to": second + 3600}
     told.fact("agent.scheduled", "ada", **plan)
     told.fact("agent.scheduled", "ada", **plan)  # told twice
     told.state(-HOUR, "available")
@@ -135,7 +135,8 @@ def test_a_pause_is_kept_where_one_was_scheduled(told: Told) -> None:
 
 def test_schedules_and_states_over_midnight_count_once(told: Told) -> None:
     second = NOON / 1000
-    told.fact("agent.scheduled", "ada", activity="work", **{"from": second, "to": second + 86400})
+    plan: dict[str, Any] = {"activity": "work", "from": second, "to": second + 86400}
+    told.fact("agent.scheduled", "ada", **plan)
     told.state(-HOUR, "available")
     told.state(20 * HOUR, "offline")
     assert told.values()["adhered_seconds"] == 20 * 3600

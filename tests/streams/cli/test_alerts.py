@@ -51,9 +51,9 @@ def test_a_delivery_that_serves_says_how_it_is_and_ends_when_told_to(
         cwd=tmp_path, env=environment(settings), stdout=said, stderr=said,
     ) as delivering:  # fmt: skip
         try:
-            address = wait_until(
-                lambda: re.search(r"metrics at (http://\S+)", words.read_text()), "its address"
-            )[1]
+            (address,) = wait_until(
+                lambda: re.findall(r"metrics at (http://\S+)", words.read_text()), "its address"
+            )
             with urlopen(f"{address}/healthz", timeout=10) as answer:  # noqa: S310
                 assert answer.status == 200
             with urlopen(f"{address}/metrics", timeout=10) as answer:  # noqa: S310

@@ -12,7 +12,7 @@ import pytest
 
 from sinks.migrate import packaged_migrations
 from streams.cli.checks import Finding, Status, examined, ok
-from streams.cli.errors import NothingFound
+from streams.cli.options import NothingFound
 from streams.embedded import EmbeddedBroker
 from tests.support.command_line import switchboard
 

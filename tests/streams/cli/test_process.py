@@ -18,7 +18,7 @@ IN_SMALL_BLOCKS = {"SWITCHBOARD_PROCESSING__FLUSH_ROWS": "50"}
 
 
 def kpis(data: Path, *question: str) -> list[dict[str, Any]]:
-    asked = ("kpis", *question, "--format", "json", "--data", data)
+    asked: tuple[str | Path, ...] = ("kpis", *question, "--format", "json", "--data", data)
     done = switchboard(*asked, cwd=data.parent)
     assert done.returncode == 0, done.stderr
     found: list[dict[str, Any]] = json.loads(done.stdout)
@@ -41,7 +41,14 @@ def test_killed_on_the_way_and_run_again_it_gives_the_same(
     processed_once: Path, sample: Path, tmp_path: Path, table: str
 ) -> None:
     data = tmp_path / "data"
-    command = [SWITCHBOARD, "process", "asterisk-queue-log", sample, "--data", data]
+    command: list[str | Path] = [
+        SWITCHBOARD,
+        "process",
+        "asterisk-queue-log",
+        sample,
+        "--data",
+        data,
+    ]
     parts = data / "clickhouse" / "data" / "switchboard" / table
     process = subprocess.Popen(
         command,

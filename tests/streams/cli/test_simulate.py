@@ -111,7 +111,15 @@ def test_a_live_centre_is_closed_by_a_signal_and_leaves_its_truth(
     tmp_path: Path, number: signal.Signals
 ) -> None:
     output = tmp_path / "events.jsonl"
-    command = [SWITCHBOARD, "simulate", "--live", "--output", output, "--truth", "truth.jsonl"]
+    command: list[str | Path] = [
+        SWITCHBOARD,
+        "simulate",
+        "--live",
+        "--output",
+        output,
+        "--truth",
+        "truth.jsonl",
+    ]
     process = subprocess.Popen(command, cwd=tmp_path, env=environment())
     try:
         deadline = time.monotonic() + DEADLINE_SECONDS

@@ -3,7 +3,7 @@
 from schemas.rows import ConversationPaneRow
 from streams.fold.conversation_panes import SKETCH_SPAN, sketches_of
 from streams.fold.interaction import interaction_of, told_more
-from streams.fold.panes import contributions_of, empty_pane, pane_row
+from streams.fold.panes import Pane, PaneKey, contributions_of, empty_pane, pane_row
 from streams.fold.rules import FoldRules
 from tests.support.fold import Happening, happening, told
 
@@ -22,15 +22,17 @@ THREAD = (
 
 def rows(*happenings: Happening) -> dict[int, dict[str, object]]:
     """By the seconds at which they begin, the panes of what these say, without zeroes."""
-    panes = {}
+    panes: dict[PaneKey, Pane] = {}
     for contribution in contributions_of(told(*happenings), "t", "email"):
         key = contribution.key
         if len(key) == 5:
             pane = panes.setdefault(key, empty_pane(key, 0, FoldRules()))
             pane.add(contribution, 1)
-    found = {}
+    found: dict[int, dict[str, object]] = {}
     for key, pane in panes.items():
-        row = dict(zip(ConversationPaneRow.columns(), pane_row(pane, ("log", 0), 1), strict=True))
+        row: dict[str, object] = dict(
+            zip(ConversationPaneRow.columns(), pane_row(pane, ("log", 0), 1), strict=True)
+        )
         counted = ConversationPaneRow.columns()[
             ConversationPaneRow.columns().index("version") + 1 :
         ]

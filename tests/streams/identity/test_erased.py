@@ -11,7 +11,7 @@ ADA = Identifier(kind="email", value="Ada@example.org")
 
 
 def marked(what: str, value: str, at: int = 10, tenant: str = "t") -> Erased:
-    return Erased(KEY, {mark_of(KEY, tenant, what, value): at})  # type: ignore[arg-type]
+    return Erased(KEY, {mark_of(KEY, tenant, what, value): at})
 
 
 def test_a_mark_needs_the_key_and_tells_tenants_and_kinds_apart() -> None:

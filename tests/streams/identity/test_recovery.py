@@ -51,7 +51,7 @@ class Worker:
                 named = dict(zip(table.columns(), row, strict=True))
                 key = (table, *(named[name] for name in table.KEY))
                 stored = self.tables.get(key)
-                if stored is None or named["version"] >= stored[0]:  # type: ignore[operator]
+                if stored is None or named["version"] >= stored[0]:
                     self.tables[key] = (named["version"], named)
         if crash == "before checkpoint":
             return self._crash(number)

@@ -79,7 +79,7 @@ def test_nothing_is_judged_and_nothing_closed_by_what_is_not_current() -> None:
 
 def test_a_value_that_is_gone_closes_it_after_a_while() -> None:
     settings = QueueSettings(alerts={"service_level_ratio": AlertThresholds(warning=0.8)})
-    watches = {}
+    watches: dict[str, Watch] = {}
     seen = live_of(settings, 0)
     windows = {n: replace(w, offered=9, service_level=0.5) for n, w in seen.windows.items()}
     opened = judge(watches, replace(seen, windows=windows), judging=True)

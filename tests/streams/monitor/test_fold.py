@@ -153,7 +153,7 @@ def test_reading_the_log_again_finds_the_same_breaches(found: list[Call], cut: i
     play(stages, log_of(found))
     stages.drained()
     first = stages.begun()
-    notices = []
+    notices: list[Any] = []
     for record in stages.log[:cut]:
         first.apply([record])
         notices += notices_of(first.drain().rows)
@@ -387,7 +387,9 @@ def test_of_what_was_told_too_late_for_every_window_only_who_is_still_there_is_p
         stages.happens(h.topic, h.subject.encode(), h.value(), at)
     stages.tell(at)
     stages.tick(at)
-    panes = [pane for record in stages.log for pane in json.loads(record.value).get("panes", ())]
+    panes = [
+        pane for record in stages.log for pane in json.loads(record.value or b"{}").get("panes", ())
+    ]
     assert [pane["pane_at"] - MONDAY_MS // 1000 for pane in panes] == [60]
     assert stages.live("help").presumed_lost == 1
     left = Happening(70_000, "queue.exited", "call-1", {"queue": "help", "reason": "abandoned"})

@@ -16,7 +16,7 @@ def notice(change: str = "opened") -> bytes:
     return (
         BreachNotice(
             breach_id="b-1",
-            change=change,  # type: ignore[arg-type]
+            change=change,
             tenant="acme",
             queue="Grüße, größte",
             kpi="waiting",
