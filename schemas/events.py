@@ -134,6 +134,18 @@ class InteractionEnded(Data):
     talk_seconds: Seconds | None = None
 
 
+class CallBlocked(Data):
+    """An attempt to call found no free line, so that no contact came of it.
+
+    The subject is the attempt's own id. `trunk` names the group of lines.
+    """
+
+    direction: Direction = "inbound"
+    site: Label = ""
+    trunk: Label = ""
+    reason: Label = ""
+
+
 class IvrEntered(Data):
     """The customer entered a voice menu."""
 
@@ -342,6 +354,7 @@ class CustomerLifecycle(Data):
 EVENT_DATA: Final[dict[str, type[Data]]] = {
     "interaction.started": InteractionStarted,
     "interaction.ended": InteractionEnded,
+    "call.blocked": CallBlocked,
     "ivr.entered": IvrEntered,
     "ivr.exited": IvrExited,
     "queue.entered": QueueEntered,
@@ -355,6 +368,7 @@ EVENT_DATA: Final[dict[str, type[Data]]] = {
     "wrapup.ended": WrapupEnded,
     "transfer.started": TransferStarted,
     "transfer.completed": TransferCompleted,
+    "callback.offered": Callback,
     "callback.requested": Callback,
     "callback.attempted": Callback,
     "callback.connected": Callback,

@@ -10,7 +10,15 @@ from typing import Any, Final
 
 from simpy import Event
 
-from schemas.events import Channel, Data, Direction, InteractionEnded, InteractionStarted, Party
+from schemas.events import (
+    CallBlocked,
+    Channel,
+    Data,
+    Direction,
+    InteractionEnded,
+    InteractionStarted,
+    Party,
+)
 from simulator.clock import DAY_MS, Clock
 from simulator.dice import Dice
 from simulator.people import Population, customer_block, hired, shown_by
@@ -18,7 +26,7 @@ from simulator.routing import Floor
 from simulator.settings import QueueModel, Simulation
 from simulator.staff import Agent
 from simulator.telling import TOPIC_OF, Told
-from simulator.truth import Contact, Person, Truth
+from simulator.truth import Blocked, Contact, Person, Truth
 
 Process = Generator[Event, Any, None]
 TOPICS: Final = ("delivery", "invoice", "defect", "contract", "account", "advice")
@@ -36,6 +44,7 @@ class Centre:
         self.waiting = dict.fromkeys(self.queues, 0)
         self.truth = Truth(settings.start_at)
         self.told: list[Told] = []
+        self.lines_used = 0
         self.run = f"{settings.seed}-{settings.start_at:%Y%m%d}"
         self.closes_at = settings.days * DAY_MS
         self.arrive: Callable[[QueueModel, Person, str, str], None]
@@ -74,6 +83,19 @@ class Centre:
         """An event of a contact, now."""
         self.tell(TOPIC_OF[contact.channel], event_type, contact.interaction, data)
 
+    def is_blocked(self, direction: Direction, agent: Agent | None = None) -> bool:
+        """Whether a call finds no free line; that it found none is written down and told."""
+        lines = self.settings.calls.lines
+        if lines is None or self.lines_used < lines:
+            return False
+        sites = self.settings.people.sites
+        site = agent.staff.site if agent else self.dice_of("lines").weighted(sites)
+        blocked = self.truth.blocked
+        blocked.append(Blocked(self.env.now, direction, site))
+        told = CallBlocked(direction=direction, site=site, trunk="carrier", reason="busy")
+        self.tell(TOPIC_OF["call"], "call.blocked", f"attempt-{self.run}-{len(blocked)}", told)
+        return True
+
     def begin(
         self,
         channel: Channel,
@@ -108,6 +130,7 @@ class Centre:
             ),
         )
         contacts.append(contact)
+        self.lines_used += channel == "call"
         started = InteractionStarted(
             direction=direction,
             purpose=purpose,
@@ -131,6 +154,7 @@ class Centre:
         talk_seconds: float | None = None,
     ) -> None:
         """A contact ends; it is written down and told."""
+        self.lines_used -= contact.channel == "call"
         contact.ended_at = self.env.now
         contact.ended_by = by
         contact.disposition = disposition

@@ -25,6 +25,10 @@ def call_back(centre: Centre, asked: Contact, queue: QueueModel) -> Process:
     yield centre.env.timeout(dice.within(60, 1200))
     for _ in range(MOST_ATTEMPTS):
         agent = yield from _agent_for(centre, queue, asked.language)
+        if centre.is_blocked("outbound", agent):
+            agent.release()
+            yield centre.env.timeout(dice.within(60, 600))
+            continue
         contact = centre.begin(
             "call",
             person,
@@ -52,6 +56,9 @@ def outbound(centre: Centre, queue: QueueModel) -> Process:
     dice = centre.dice_of("outbound")
     person = centre.population.somebody()
     agent = yield from _agent_for(centre, queue, person.language)
+    if centre.is_blocked("outbound", agent):
+        agent.release()
+        return
     contact = centre.begin(
         "call", person, direction="outbound", purpose=dice.weighted(PURPOSES), agent=agent
     )

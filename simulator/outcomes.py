@@ -14,7 +14,7 @@ from typing import Final, Literal, NamedTuple
 from simulator.clock import DAY_MS
 from simulator.customers import Who, person
 from simulator.figures import Figures, mean_seconds, quantile_seconds, ratio
-from simulator.truth import Contact, Leg, Mailing, Person, SelfService, Staff
+from simulator.truth import Blocked, Contact, Leg, Mailing, Person, SelfService, Staff
 
 SOLVED: Final = ("solved", "closed")
 HOUR_MS: Final = 3_600_000
@@ -62,13 +62,31 @@ def callback_figures(contacts: Sequence[Contact]) -> Figures:
     steps = [(c, at, step) for c in contacts for at, step in c.callback]
     reached = [at - requested[c.linked_to] for c, at, step in steps if step == "connected"]
     kinds = [step for _, _, step in steps]
+    offered = kinds.count("offered")
     return {
+        "callback_offered": offered,
+        "callback_accepted_ratio": ratio(len(requested), offered),
         "callback_requested": len(requested),
         "callback_attempted": kinds.count("attempted"),
         "callback_connected": len(reached),
         "callback_failed": kinds.count("failed"),
         "callback_connected_ratio": ratio(len(reached), len(requested)),
         "average_time_to_callback_seconds": mean_seconds(reached, len(reached)),
+    }
+
+
+def trunk_figures(
+    contacts: Iterable[Contact], blocked: Iterable[Blocked], *, told: bool
+) -> Figures:
+    """Attempts to call, and those that found no line; unknown where no attempt is ever `told` of
+    that did not.
+    """
+    blocks = len(list(blocked))
+    attempts = blocks + sum(contact.channel == "call" for contact in contacts)
+    return {
+        "calls_attempted": attempts if told else None,
+        "calls_blocked": blocks if told else None,
+        "blocked_ratio": ratio(blocks, attempts) if told else None,
     }
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from simulator.settings import CampaignModel, PeopleModel, QueueModel, Simulation
+from simulator.settings import CallModel, CampaignModel, PeopleModel, QueueModel, Simulation
 
 SKILLS: Final = (
     "billing", "technical", "orders", "returns", "sales", "accounts", "shipping", "warranty",
@@ -12,6 +12,8 @@ SKILLS: Final = (
 )  # fmt: skip
 CALLS_AN_AGENT: Final = 62
 """Calls for each agent on the phone a day: enough to make them wait at the peaks."""
+LINES_AN_AGENT: Final = 0.75
+"""Lines for each agent on the phone: too few for the busiest minutes."""
 
 
 def small(**changes: Any) -> Simulation:
@@ -26,7 +28,13 @@ def small(**changes: Any) -> Simulation:
     people = PeopleModel(agents=12, customers=600, languages={"en": 0.8, "de": 0.2})
     campaign = CampaignModel(name="spring", messages=120, messages_a_second=0.5)
     return Simulation.model_validate(
-        {"queues": queues, "people": people, "campaigns": (campaign,), **changes}
+        {
+            "queues": queues,
+            "people": people,
+            "campaigns": (campaign,),
+            "calls": CallModel(lines=8),
+            **changes,
+        }
     )
 
 
@@ -65,6 +73,7 @@ def day(agents: int = 200, **changes: Any) -> Simulation:
         "queues": tuple(queues),
         "people": PeopleModel(agents=agents, customers=agents * 60),
         "campaigns": campaigns,
+        "calls": CallModel(lines=max(2, round(phones * LINES_AN_AGENT))),
     }
     return Simulation.model_validate(settings | changes)
 

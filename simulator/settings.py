@@ -106,6 +106,10 @@ class PeopleModel(Section):
 class CallModel(Section):
     """What happens to calls."""
 
+    lines: int | None = Field(default=None, ge=1)
+    """Calls that there can be at once, in and out; None where there is always one more."""
+    redial_share: Share = 0.6
+    """Of customers whom no line was free for, those who try once more."""
     menu_share: Share = 0.8
     menu_seconds: Duration = 25
     contained_share: Share = 0.18

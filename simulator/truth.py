@@ -198,6 +198,15 @@ class Staff:
 
 
 @dataclass(slots=True, eq=False)
+class Blocked:
+    """An attempt to call that found no free line."""
+
+    at: int
+    direction: Direction
+    site: str
+
+
+@dataclass(slots=True, eq=False)
 class SelfService:
     """A customer helped themselves, or tried to; `shown` is the identifier that was told."""
 
@@ -232,6 +241,7 @@ class Truth:
     people: dict[int, Person] = field(default_factory=dict)
     staff: list[Staff] = field(default_factory=list)
     contacts: list[Contact] = field(default_factory=list)
+    blocked: list[Blocked] = field(default_factory=list)
     bonds: list[Bond] = field(default_factory=list)
     selfservice: list[SelfService] = field(default_factory=list)
     mailings: list[Mailing] = field(default_factory=list)
@@ -242,6 +252,7 @@ class Truth:
             self.people.values(),
             self.staff,
             self.contacts,
+            self.blocked,
             self.bonds,
             self.selfservice,
             self.mailings,

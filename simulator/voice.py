@@ -22,7 +22,12 @@ MOST_TRANSFERS: Final = 3
 def inbound(
     centre: Centre, queue: QueueModel, person: Person, topic: str = "", cause: str = ""
 ) -> Process:
-    """A customer calls."""
+    """A customer calls, as often as it takes to find a line, or until they have enough."""
+    dice = centre.dice_of("lines")
+    while centre.is_blocked("inbound"):
+        if not dice.chance(centre.settings.calls.redial_share):
+            return
+        yield centre.env.timeout(dice.within(5, 90))
     contact = centre.begin("call", person, purpose=queue.purpose, topic=topic, cause=cause)
     if centre.dice_of("menus").chance(centre.settings.calls.menu_share):
         goes_on = yield from _menu(centre, contact)
@@ -71,6 +76,8 @@ def _through_queues(centre: Centre, contact: Contact, queue: QueueModel) -> Proc
     calls = centre.settings.calls
     while True:
         limits = _limits(centre, contact, queue)
+        if queue.callback_after_seconds is not None:
+            centre.start(_offer_to_call_back(centre, contact, queue, len(contact.visits)))
         answered = yield from wait_for_agent(centre, contact, queue, limits, key="1")
         if answered is not None:
             next_queue = yield from _conversation(centre, contact, queue, *answered)
@@ -111,6 +118,14 @@ def _limits(centre: Centre, contact: Contact, queue: QueueModel) -> Limits:
     if not centre.floor.is_served((queue.name, contact.language)):
         limits.append((dice.within(1, 10), "emptied"))
     return limits
+
+
+def _offer_to_call_back(centre: Centre, contact: Contact, queue: QueueModel, visit: int) -> Process:
+    """Whoever waits for so long in a stay is offered to be called back."""
+    yield centre.env.timeout(round((queue.callback_after_seconds or 0) * 1000))
+    if not contact.visits[visit].outcome:
+        contact.callback.append((centre.env.now, "offered"))
+        centre.say(contact, "callback.offered", Callback(queue=queue.name))
 
 
 def _another_queue(centre: Centre, queue: QueueModel) -> QueueModel:

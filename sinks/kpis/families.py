@@ -35,6 +35,11 @@ def _facts(types: str) -> str:
     return f"SELECT * FROM event_facts FINAL WHERE type IN ({types})"
 
 
+def _telling(event_type: str) -> str:
+    """Tenants of whom such an event was ever told: of others, that there is none says nothing."""
+    return f"SELECT tenant FROM event_facts WHERE type = '{event_type}'"
+
+
 def _of_customers(types: str) -> str:
     return with_customer(_facts(types))
 
@@ -104,7 +109,8 @@ FROM (
 """A contact's stays in one voice menu; `came` is about the customer's next contact."""
 
 _CALLBACK_STEPS: Final = (
-    "'callback.requested', 'callback.attempted', 'callback.connected', 'callback.failed'"
+    "'callback.offered', 'callback.requested', 'callback.attempted', 'callback.connected',"
+    " 'callback.failed'"
 )
 CALLBACKS: Final = Family(
     "callbacks",
@@ -112,7 +118,7 @@ CALLBACKS: Final = Family(
     f"""
 SELECT f.tenant AS tenant, f.interaction_id AS interaction_id,
   {_DIMENSIONS.replace("c.queue AS queue", "if(f.queue = '', c.queue, f.queue) AS queue")},
-  f.at AS at, f.step AS step,
+  f.at AS at, f.step AS step, f.tenant IN ({_telling("callback.offered")}) AS are_offers_told,
   if(step = 'connected' AND asked.interaction_id != '',
     dateDiff('millisecond', asked.at, f.at), NULL) AS waited_ms
 FROM (
@@ -128,7 +134,23 @@ LEFT JOIN (
 ) AS asked ON asked.tenant = f.tenant
   AND asked.interaction_id = if(c.linked_to = '', f.interaction_id, c.linked_to)""",
 )
-"""Steps of callbacks: `requested` by one contact, the others by those that are linked to it."""
+"""Steps of callbacks: `offered` to and `requested` by one contact, the others of those that are
+linked to it. `are_offers_told` says whether any offer is ever told of."""
+
+TRUNKS: Final = Family(
+    "trunks",
+    ("direction", "site", "hour"),
+    f"""
+SELECT tenant, interaction_id, toString(direction) AS direction, toString(site) AS site,
+  started_at AS at, 0 AS is_blocked, tenant IN ({_telling("call.blocked")}) AS is_told
+FROM interactions FINAL WHERE channel = 'call'
+UNION ALL
+SELECT tenant, subject AS interaction_id, labels['direction'] AS direction,
+  labels['site'] AS site, counted_at AS at, 1 AS is_blocked, 1 AS is_told
+FROM ({_facts("'call.blocked'")})""",
+)
+"""Attempts to call: those of which a contact came, when it began, and those that were blocked.
+`is_told` says whether the tenant's sources ever tell of blocked ones."""
 
 QUALITY: Final = Family(
     "quality",

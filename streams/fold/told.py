@@ -68,6 +68,10 @@ def _lifecycle(d: Any) -> _Told:
     return _labelled(reason=d.reason)
 
 
+def _blocked(d: Any) -> _Told:
+    return _labelled(direction=d.direction, site=d.site, trunk=d.trunk, reason=d.reason)
+
+
 _OF_CUSTOMERS: Final[dict[str, Callable[[Any], _Told | None]]] = {
     "selfservice.used": lambda d: _labelled(
         surface=d.surface, outcome=d.outcome, article=d.article
@@ -82,8 +86,10 @@ _OF_CUSTOMERS: Final[dict[str, Callable[[Any], _Told | None]]] = {
 }
 TOLD: Final[dict[str, Callable[[Any], _Told | None]]] = {
     "queue.entered": _entered,
+    "call.blocked": _blocked,
     "ivr.entered": lambda d: _labelled(menu=d.menu),
     "ivr.exited": _menu_left,
+    "callback.offered": _callback,
     "callback.requested": _callback,
     "callback.attempted": _callback,
     "callback.connected": _callback,

@@ -170,6 +170,7 @@ _STEPS: Final[dict[str, Callable[[Happenings, datetime, Any], None]]] = {
     "hold.ended": _hold_ended,
     "ivr.entered": _menu_entered,
     "ivr.exited": _menu_exited,
+    "callback.offered": _callback,
     "callback.requested": _callback,
     "callback.attempted": _callback,
     "callback.connected": _callback,

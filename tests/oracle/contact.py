@@ -19,6 +19,7 @@ ENOUGH_FOR_A_ROW = (
     "queue.entered",
     "queue.exited",
     "agent.connected",
+    "callback.offered",
     "callback.requested",
     "callback.attempted",
     "callback.connected",

@@ -12,6 +12,7 @@ from tests.oracle.contact import customer_key, identifier_text
 _CALLBACK = (("queue", "agent", "reason"), ())
 _CAMPAIGN = (("campaign", "medium"), ())
 _KEPT: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "call.blocked": (("direction", "site", "trunk", "reason"), ()),
     "ivr.entered": (("menu",), ()),
     "ivr.exited": (("menu", "outcome", "path"), ("goal",)),
     "quality.measured": (("leg", "codec"), ("mos", "r_factor", "jitter_seconds", "loss_ratio")),
@@ -20,7 +21,8 @@ _KEPT: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "customer.churned": (("reason",), ()),
     "customer.returned": (("reason",), ()),
     **dict.fromkeys(
-        (f"callback.{s}" for s in ("requested", "attempted", "connected", "failed")), _CALLBACK
+        (f"callback.{s}" for s in ("offered", "requested", "attempted", "connected", "failed")),
+        _CALLBACK,
     ),
     **dict.fromkeys(
         (f"campaign.{s}" for s in ("message_sent", "delivered", "opened", "clicked", "failed")),

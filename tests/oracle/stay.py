@@ -18,6 +18,7 @@ SAME_INSTANT = [
     {"queue.entered"},
     {
         "agent.offered",
+        "callback.offered",
         "callback.requested",
         "callback.attempted",
         "callback.connected",

@@ -54,6 +54,7 @@ def centres(draw: st.DrawFn) -> Simulation:
             unplanned_pauses=draw(st.sampled_from([0.0, 6.0])),
         ),
         calls=CallModel(
+            lines=draw(st.sampled_from([None, 1, 4])),
             menu_share=draw(share),
             short_abandon_share=draw(share),
             miss_share=draw(st.sampled_from([0.0, 0.1, 0.6])),

@@ -6,7 +6,17 @@ import pytest
 
 from simulator import outcomes
 from simulator.figures import Figures
-from simulator.truth import Contact, Leg, Mailing, Menu, Rating, SelfService, Staff, Written
+from simulator.truth import (
+    Blocked,
+    Contact,
+    Leg,
+    Mailing,
+    Menu,
+    Rating,
+    SelfService,
+    Staff,
+    Written,
+)
 from tests.simulator.centres import small_run
 
 HOUR_MS = 3_600_000
@@ -38,15 +48,24 @@ def test_containment_is_true_only_if_nobody_comes_back_within_a_day() -> None:
 
 
 def test_time_to_callback_runs_from_asking_to_being_reached() -> None:
-    asked = contact(1, 0, callback=[(10_000, "requested")])
+    asked = contact(1, 0, callback=[(9_000, "offered"), (10_000, "requested")])
     missed = contact(1, 50_000, linked_to=asked.interaction)
     missed.callback = [(50_000, "attempted"), (60_000, "failed")]
     reached = contact(1, 80_000, linked_to=asked.interaction)
     reached.callback = [(80_000, "attempted"), (90_000, "connected")]
-    figures = outcomes.callback_figures([asked, missed, reached])
+    offered = contact(2, 0, callback=[(9_000, "offered")])
+    figures = outcomes.callback_figures([asked, missed, reached, offered])
+    assert figures["callback_accepted_ratio"] == 1 / 2
     assert figures["average_time_to_callback_seconds"] == 80
     assert figures["callback_attempted"] == 2
     assert figures["callback_connected_ratio"] == 1
+
+
+def test_nothing_is_said_of_blocked_calls_where_nobody_tells_of_them() -> None:
+    calls = [contact(1, 0), contact(2, 0)]
+    told = outcomes.trunk_figures(calls, [Blocked(5, "inbound", "north")], told=True)
+    assert told == {"calls_attempted": 3, "calls_blocked": 1, "blocked_ratio": 1 / 3}
+    assert set(outcomes.trunk_figures(calls, [], told=False).values()) == {None}
 
 
 def test_of_a_customers_nps_answers_the_last_counts() -> None:

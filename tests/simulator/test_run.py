@@ -107,7 +107,12 @@ def test_no_agent_has_more_than_their_slots(simulation: Simulation) -> None:
 def test_a_day_has_everything_in_it() -> None:
     # What is rare in a small centre happens often in this one.
     often = CallModel(
-        blind_share=0.15, consult_share=0.15, recall_share=0.4, payment_share=0.5, key_share=0.05
+        lines=8,
+        blind_share=0.15,
+        consult_share=0.15,
+        recall_share=0.4,
+        payment_share=0.5,
+        key_share=0.05,
     )
     run = Run(small(calls=often, after=AfterModel(churn_share=0.2, selfservice_a_day=300)))
     told = list(run.events())

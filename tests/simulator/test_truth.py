@@ -37,6 +37,6 @@ def test_a_whole_day_can_be_written_as_json_without_milliseconds_in_names() -> N
     run, _ = small_run()
     documents = [json.loads(json.dumps(d)) for d in run.truth.documents()]
     kinds = {document["is"] for document in documents}
-    assert kinds == {"person", "staff", "contact", "bond", "selfservice", "mailing"}
+    assert kinds == {"person", "staff", "contact", "blocked", "bond", "selfservice", "mailing"}
     names = {name for document in documents for name in document}
     assert not [name for name in names if name.endswith("_ms")]

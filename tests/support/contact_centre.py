@@ -280,7 +280,9 @@ _CHAOS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "outcome": st.sampled_from(["contained", "hung_up"]),
         "goal": st.sampled_from([None, True, False]),
     },
+    "callback.offered": {"queue": _QUEUE},
     "callback.requested": {"queue": _QUEUE},
+    "call.blocked": {"trunk": st.sampled_from(["", "carrier"]), "reason": st.just("busy")},
     "quality.measured": {"leg": _SEEN, "mos": st.sampled_from([None, 4.88]), "r_factor": _STATED},
     "queue.entered": {"queue": _QUEUE, "skills": st.sampled_from([[], ["vip", "sales"]])},
     "queue.exited": {

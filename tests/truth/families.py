@@ -27,6 +27,8 @@ def family_truth(run: Run) -> dict[tuple[str, ...], dict[Key, Figures]]:
         }
 
     callbacks = outcomes.callback_figures(truth.contacts)
+    if not callbacks["callback_offered"]:
+        callbacks["callback_offered"] = None  # which is not known where no offer is ever told of
     mailings = outcomes.campaign_figures(
         truth.mailings, truth.contacts, who, lambda one: root(one.shown)
     )
@@ -43,14 +45,15 @@ def family_truth(run: Run) -> dict[tuple[str, ...], dict[Key, Figures]]:
     whole: Figures = {
         **of_contacts(truth.contacts),
         **callbacks,
-        "callback_offered": None,
-        "blocked_ratio": None,
+        **outcomes.trunk_figures(truth.contacts, truth.blocked, told=bool(truth.blocked)),
         **mailings,
         **used(truth.selfservice),
         **lifecycle,
         **outcomes.adherence_figures(truth.staff),
         **outcomes.slot_occupancy(truth.staff),
     }
+    calls = [contact for contact in truth.contacts if contact.channel == "call"]
+    blocked = _grouped(truth.blocked, lambda one: (one.direction, one.site))
     by_queue = _grouped(truth.contacts, lambda c: (_queue(c), c.channel))
     return {
         (): {(): whole},
@@ -60,6 +63,10 @@ def family_truth(run: Run) -> dict[tuple[str, ...], dict[Key, Figures]]:
         ("site",): {
             place: of_contacts(group)
             for place, group in _grouped(truth.contacts, lambda c: (c.site,)).items()
+        },
+        ("direction", "site"): {
+            place: outcomes.trunk_figures(group, blocked.get(place, ()), told=bool(truth.blocked))
+            for place, group in _grouped(calls, lambda c: (c.direction, c.site)).items()
         },
         ("surface",): {
             place: used(group)

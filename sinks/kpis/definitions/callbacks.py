@@ -2,19 +2,23 @@
 
 from typing import Final
 
-from sinks.kpis.definition import Kpi, Section, Unit, mean_seconds, ratio, tallies
+from sinks.kpis.definition import Kpi, Section, Tally, Unit, mean_seconds, ratio, tallies
 from sinks.kpis.families import CALLBACKS
 
 SECTION: Final = Section(67, "Callbacks")
 
 _COUNTS: Final = tallies(
+    offers="step = 'offered'",
     promises="step = 'requested'",
     attempts="step = 'attempted'",
     successes="step = 'connected'",
     failures="step = 'failed'",
     successes_waited="waited_ms IS NOT NULL",
     waits_ms="ifNull(waited_ms, 0)",
-)
+) | {"offers_told": Tally("are_offers_told", "max")}
+_OFFERS: Final = "if(offers_told, offers, NULL)"
+_OFFERED: Final = ("callback.offered", "callback.requested")
+_UNTOLD: Final = "NULL, not 0, where no source ever tells of offers. "
 _EACH_STEP: Final = "Each step counts when it happened: a callback may end in a later interval."
 
 
@@ -42,9 +46,12 @@ def _callback(
 
 
 KPIS: Final = (
-    _callback("callback_offered", "contacts", "CAST(NULL, 'Nullable(Int64)')", "Callbacks offered",
-              "Callbacks that were offered to waiting customers.", "No event tells of an offer: "
-              "always NULL, so that nobody takes accepted ones for offered ones.", ()),
+    _callback("callback_offered", "contacts", _OFFERS, "Callbacks offered",
+              "Callbacks that were offered to waiting customers.", _UNTOLD + _EACH_STEP,
+              ("callback.offered",)),
+    _callback("callback_accepted_ratio", "ratio", ratio("promises", _OFFERS),
+              "Callbacks accepted, of offers", "Callbacks asked for, of those that were offered.",
+              _UNTOLD + "Above 1 where customers may ask without an offer.", _OFFERED),
     _callback("callback_requested", "contacts", "promises", "Callbacks accepted",
               "Customers who asked to be called back.", _EACH_STEP),
     _callback("callback_attempted", "contacts", "attempts", "Callbacks attempted",

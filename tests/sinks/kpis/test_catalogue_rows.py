@@ -13,7 +13,7 @@ DESIGN = Path(__file__).parents[4] / "shared" / "design" / "kpis.md"
 
 ROWS: Final[dict[str, tuple[str, ...]]] = {
     "abandonment": ("abandonment_ratio", "abandonment_net_of_short_ratio"),
-    "lost, blocked": ("lost_ratio", "blocked_ratio"),
+    "lost, blocked": ("lost_ratio", "calls_blocked", "blocked_ratio"),
     "average speed of answer, wait p50 p90 p95, longest wait (now and past)": (
         "average_speed_of_answer_seconds",
         "wait_p50_seconds",
@@ -42,6 +42,7 @@ ROWS: Final[dict[str, tuple[str, ...]]] = {
     "asked for an agent after the menu": ("menu_agent_requested_ratio",),
     "callback": (
         "callback_offered",
+        "callback_accepted_ratio",
         "callback_requested",
         "callback_attempted",
         "callback_connected",

@@ -200,6 +200,24 @@ def test_what_nobody_tells_of_is_null_and_not_0(told: Told) -> None:
     assert values["campaign_sent"] == 0
 
 
+def test_blocked_calls_and_offers_are_known_once_they_are_told(
+    told: Told, kpi_store: Store
+) -> None:
+    told.contact("c")
+    told.fact("callback.requested", "c")
+    assert told.values()["callback_accepted_ratio"] is None
+    told.fact("call.blocked", "attempt-1", -HOUR, direction="inbound", trunk="carrier")
+    told.fact("callback.offered", "c", queue="IT")
+    told.fact("callback.offered", "d", queue="IT")
+    values = told.values()
+    assert (values["calls_attempted"], values["calls_blocked"]) == (2, 1)
+    assert (values["blocked_ratio"], values["callback_accepted_ratio"]) == (1 / 2, 1 / 2)
+    later = told.values(from_=datetime.fromtimestamp(NOON / 1000, UTC))
+    assert (later["calls_blocked"], later["blocked_ratio"]) == (0, 0)
+    behind = contacts_behind(kpi_store, told.tenant, "calls_blocked")
+    assert [b.interaction_id for b in behind] == ["attempt-1"]
+
+
 def test_the_contacts_behind_a_figure(told: Told, kpi_store: Store) -> None:
     told.contact("lost", outcome="abandoned")
     told.contact("taken", 1_000)

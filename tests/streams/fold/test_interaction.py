@@ -376,6 +376,7 @@ def test_identifiers_of_beginning_and_queue_are_collected_in_order() -> None:
         ("queue.exited", {"queue": "IT", "reason": "abandoned"}, True),
         ("message.received", {"author": "customer"}, True),
         ("callback.requested", {}, True),
+        ("call.blocked", {"trunk": "carrier"}, False),
         ("message.sent", {"author": "agent", "automatic": True}, False),
         ("survey.submitted", {"kind": "csat", "score": 5, "scale_max": 5}, False),
         ("interaction.ended", {"by": "agent"}, False),
