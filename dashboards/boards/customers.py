@@ -22,8 +22,8 @@ _SURVEYS: Final = (
 _SURVEY_TRENDS: Final = ("csat_ratio", "csat_response_ratio", "nps_ratio", "ces_mean")
 _CHURN: Final = ("customers_active", "customers_churned", "customers_returned", "churn_ratio")
 _CALLBACKS: Final = (
-    "callback_requested", "callback_attempted", "callback_connected", "callback_failed",
-    "callback_connected_ratio", "average_time_to_callback_seconds",
+    "callback_offered", "callback_requested", "callback_attempted", "callback_connected",
+    "callback_failed", "callback_connected_ratio", "average_time_to_callback_seconds",
 )  # fmt: skip
 _QUALITY: Final = ("quality_legs", "mos_mean", "mos_min", "r_factor_mean")
 
