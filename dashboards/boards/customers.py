@@ -23,7 +23,8 @@ _SURVEY_TRENDS: Final = ("csat_ratio", "csat_response_ratio", "nps_ratio", "ces_
 _CHURN: Final = ("customers_active", "customers_churned", "customers_returned", "churn_ratio")
 _CALLBACKS: Final = (
     "callback_offered", "callback_requested", "callback_attempted", "callback_connected",
-    "callback_failed", "callback_connected_ratio", "average_time_to_callback_seconds",
+    "callback_failed", "callback_accepted_ratio", "callback_connected_ratio",
+    "average_time_to_callback_seconds",
 )  # fmt: skip
 _QUALITY: Final = ("quality_legs", "mos_mean", "mos_min", "r_factor_mean")
 

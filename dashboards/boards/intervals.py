@@ -46,6 +46,11 @@ _EFFORT: Final = (
 )  # fmt: skip
 _WAITS: Final = ("wait_p50_seconds", "wait_p90_seconds", "wait_p95_seconds")
 _HANDLING: Final = ("average_talk_seconds", "average_hold_seconds", "average_wrapup_seconds")
+_ESTIMATES: Final = (
+    "estimated_wait_seconds", "estimated_wait_scored", "estimated_wait_error_seconds",
+    "estimated_wait_bias_seconds", "estimated_wait_within_30_seconds_ratio",
+)  # fmt: skip
+_TRUNKS: Final = ("calls_attempted", "calls_blocked", "blocked_ratio")
 _VISIT: Final = (
     "entered_at", "queue", "channel", "direction", "outcome", "wait_seconds", "agent",
     "talk_seconds", "hold_seconds", "wrapup_seconds", "transfer", "interaction_id",
@@ -70,9 +75,12 @@ def intervals() -> Dashboard:
             variables.breach(),
         ],
         [
-            ("In the time shown", [_queues(), _exits(), _levels()]),
+            ("In the time shown", [_queues(), _exits(), _levels(), _blocked()]),
             ("Volumes", [_volumes(), _by_queue("offered"), _by_queue("abandonment_ratio")]),
-            ("Service", [_service_level(), _rolling_service_level(), *_speed()]),
+            (
+                "Service",
+                [_service_level(), _rolling_service_level(), *_speed(), _estimates()],
+            ),
             ("Handling", [_handling(), _by_queue("average_handle_seconds"), *_details()]),
             ("Contacts", [_contacts()]),
         ],
@@ -115,6 +123,16 @@ def _levels() -> Panel:
             where=["service_level_ratio IS NOT NULL"],
         ),
         {"service_level_ratio": RATIO, "target_seconds": SECONDS},
+    )
+
+
+def _blocked() -> Panel:
+    return listing(
+        "Attempts to call that found no line",
+        f"All lines over the whole of the time shown. {explained('blocked_ratio')}",
+        STORE,
+        whole("kpi_trunks", _TRUNKS, split=""),
+        units_of(_TRUNKS),
     )
 
 
@@ -165,6 +183,16 @@ def _speed() -> list[Panel]:
             [trend("kpi_interval", _WAITS)],
         ),
     ]
+
+
+def _estimates() -> Panel:
+    return listing(
+        "Estimated waits, and the waits that followed",
+        f"Each queue over the whole of the time shown. {explained('estimated_wait_error_seconds')}",
+        STORE,
+        whole("kpi_estimates", _ESTIMATES),
+        units_of(_ESTIMATES),
+    )
 
 
 def _handling() -> Panel:
