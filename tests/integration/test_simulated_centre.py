@@ -29,11 +29,17 @@ def simulated(settings: Simulation) -> tuple[Simulated, list[Sent]]:
 
 
 @pytest.mark.parametrize(
-    "settings",
+    ("broker", "settings"),
     [
-        pytest.param(small(seed=1, calls=PASSED_ON), id="clocks alone"),
-        pytest.param(small(seed=2, states_durations=True, faults=FAULTS), id="durations, faults"),
+        pytest.param("tansu", small(seed=1, calls=PASSED_ON), id="clocks alone"),
+        pytest.param(
+            "apache-kafka",
+            small(seed=2, states_durations=True, faults=FAULTS),
+            id="durations, faults",
+            marks=pytest.mark.kafka,
+        ),
     ],
+    indirect=["broker"],
 )
 def test_kpis_equal_the_truth(
     run: Run, new_store: Callable[[], Store], settings: Simulation
