@@ -4,7 +4,8 @@
 
 The modules named in `COMPILED` become extension modules beside their source, and are what Python
 then imports; everything else is as ever. Needs a C compiler and, because mypyc goes by the types of
-what is imported, the project's requirements. `MYPYC_OPT_LEVEL` is the C compiler's (3). Writes to a temporary directory and into the wheel.
+what is imported, the project's requirements. `MYPYC_OPT_LEVEL` is the C compiler's (3). Writes to a
+temporary directory and into the wheel.
 """
 
 import os
@@ -54,7 +55,11 @@ def compile_into(root: Path, built: Path) -> None:
         if path.name != "__init__.py"
     )
     options = ["--config-file", os.devnull, "--ignore-missing-imports", "--follow-imports=silent"]
-    extensions = mypycify([*options, *sources], opt_level=os.environ.get("MYPYC_OPT_LEVEL", "3"), target_dir=str(built / "c"))
+    extensions = mypycify(
+        [*options, *sources],
+        opt_level=os.environ.get("MYPYC_OPT_LEVEL", "3"),
+        target_dir=str(built / "c"),
+    )
     build = Distribution({"name": "switchboard", "ext_modules": extensions}).get_command_obj(
         "build_ext"
     )
