@@ -16,7 +16,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from types import TracebackType
@@ -27,8 +27,8 @@ from schemas.topics import DERIVED_TOPICS, SOURCE_TOPICS
 from streams.broker_admin import PLAINTEXT, admin_client
 from streams.embedded import EmbeddedBroker
 from streams.fold.rules import FoldRules
-from streams.parts import create_all_topics
 from streams.rules import rules_of
+from streams.topic_admin import TopicSpec, create_topics, topic_specs
 from tests.faults.compare import expected_tables, refusing_some
 from tests.faults.generate import LATENESS_MS, Log, Record, Shape, make_log
 from tests.faults.nursery import Order
@@ -259,6 +259,12 @@ class Nursery:
         self._process.wait(30)
 
 
+def _dated_by_its_records(spec: TopicSpec) -> TopicSpec:
+    """The topic with the time of its records as they say it: they tell of a past day, and a broker
+    that dates them itself sees no clock ahead of its own."""
+    return replace(spec, config={**spec.config, "message.timestamp.type": "CreateTime"})
+
+
 class Station:
     """See the module's docstring."""
 
@@ -368,4 +374,5 @@ class Station:
                     if time.monotonic() > deadline:
                         raise TimeoutError(f"{there} were not deleted in time")
                     time.sleep(0.05)
-        create_all_topics(self.settings(), self.bootstrap, PLAINTEXT)
+        specs = topic_specs(self.settings().broker)
+        create_topics(self.bootstrap, [_dated_by_its_records(spec) for spec in specs])
