@@ -1,16 +1,18 @@
 """What a fold tells stage 2: partials of queues, for `kpi.panes`. Pure.
 
 A partial is absolute, under the fold's version: a queue's panes that changed since the last time,
-each with the contacts of it that still wait or are served, and how many agents are in which state.
-Repeats and older ones change nothing there. Nothing of it is saved: who still waits follows from
-the state, and after a restart everything that matters is told once more.
+each with its sums, and how many agents are in which state. Of contacts that still wait or are
+served a pane names all of them, or only those that changed, each as it is now; whichever is shorter
+in the long run (docs/decisions/0096). Repeats and older ones change nothing there. Nothing of it is
+saved: who still waits follows from the state, and after a restart everything that matters is told
+once more, whole.
 
 A log that takes over from another begins with everything that is open, in each of its partitions.
 Partition 0 speaks for what was carried over; the partition that hears of it again says so, and from
 then on speaks for it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -27,11 +29,15 @@ YOUNG_MS: Final = DAY_MS + 7_200_000
 """A day with its change of clocks, and some: panes that are older matter to no window."""
 MOST_PANES: Final = 500
 """Panes in one record: some 400 bytes each keep it far below what a broker takes."""
+NAMES_A_PANE: Final = 10
+"""So many names of contacts are as long as a pane without any."""
 OFFERED: Final = 4
 """Where in a pane's key the cohort is."""
 
 Queue = tuple[str, str]
 """tenant, queue"""
+
+_WHO: Final = ("waiting", "serving", "carried_waiting", "carried_serving", "gone")
 
 _to_json: Final = msgspec.json.Encoder().encode
 
@@ -51,6 +57,9 @@ class Open:
         self.carried = carried
 
 
+_NOBODY: Final[dict[Subject, list[Open]]] = {}
+
+
 class LivePart:
     """The live part of one source partition, and what of it is to be told."""
 
@@ -64,6 +73,8 @@ class LivePart:
         self._horizon_ms = rules.horizons_ms.get(channel, 0)
         self._open: dict[Subject, list[Open]] = {}
         self._in_pane: dict[PaneKey, dict[Subject, list[Open]]] = {}
+        self._named: dict[PaneKey, dict[Subject, None]] = {}
+        """Who may not be in a pane as when it was told last."""
         self._panes: dict[PaneKey, Pane] = {}
         self._carried: set[Subject] = set()
         self._heard: dict[Queue, list[str]] = {}
@@ -105,15 +116,13 @@ class LivePart:
                 self._heard.setdefault((subject[0], visit.queue), []).append(subject[1])
         if subject in self._open:
             self.gone(subject)
-        for visit in known.visits:
-            if not visit.outcome or (visit.outcome == "answered" and visit.ended_at is None):
-                self._list(subject, known, False)
-                return
+        self._list(subject, known, False)
 
     def gone(self, subject: Subject) -> None:
         """A contact is over, or not held any more."""
         for listed in self._open.pop(subject, ()):
             key = listed.key
+            self._name(key, subject)
             inside = self._in_pane.get(key)
             if inside is not None:
                 inside.pop(subject, None)
@@ -137,22 +146,30 @@ class LivePart:
         """What there is to tell since the last call, as records of `kpi.panes`."""
         records, self._again = self._again, []
         if not (self._panes or self._queues or self._heard):
+            self._named.clear()
             return records
         # Stage 2 goes by the broker's time, and is later than whatever came before: what is old by
         # that time is in none of its windows (docs/decisions/0095).
         oldest = max(self._state.event_time, self._state.produced_at) - YOUNG_MS
+        # Only who is not presumed lost by then may still wait there by what was told before.
+        lasting = self._horizon_ms > YOUNG_MS
         by_queue: dict[Queue, list[dict[str, Any]]] = {}
         for key, pane in self._panes.items():
             of_queue = by_queue.setdefault((key[0], key[1]), [])
-            if key[5] * 1000 >= oldest or key in self._in_pane or pane.listed:
+            if (
+                key[5] * 1000 >= oldest
+                or key in self._in_pane
+                or pane.listed
+                or (lasting and key in self._named)
+            ):
                 of_queue.append(self._partial(pane))
         self._panes.clear()
+        self._named.clear()
         for queue in self._queues | self._heard.keys():
             by_queue.setdefault(queue, [])
         for queue, panes in by_queue.items():
-            for first in range(0, len(panes) or 1, MOST_PANES):
-                value = self._record(queue, panes[first : first + MOST_PANES], version)
-                records.append((queue_key(queue), value))
+            for some in _in_records(panes):
+                records.append((queue_key(queue), self._record(queue, some, version)))
         self._queues.clear()
         self._heard.clear()
         return records
@@ -203,49 +220,76 @@ class LivePart:
             said["ended_within"] = ended
         if pane.bins:
             said["wait_bins"] = pane.bins
-        waiting: list[tuple[str, int, int]] = []
-        serving: list[tuple[str, int]] = []
-        carried_waiting: list[tuple[str, int, int]] = []
-        carried_serving: list[tuple[str, int]] = []
-        for inside in self._in_pane.get(key, {}).values():
-            for listed in inside:
-                if listed.carried and self._place.partition != 0:
-                    continue
-                name = listed.subject[1]
-                if listed.entered_at >= 0:
-                    entry = (name, listed.entered_at, listed.lost_at)
-                    (carried_waiting if listed.carried else waiting).append(entry)
-                else:
-                    (carried_serving if listed.carried else serving).append((name, listed.lost_at))
-        if waiting:
-            said["waiting"] = waiting
-        if serving:
-            said["serving"] = serving
-        if carried_waiting:
-            said["carried_waiting"] = carried_waiting
-        if carried_serving:
-            said["carried_serving"] = carried_serving
-        pane.listed = bool(waiting or serving or carried_waiting or carried_serving)
+        self._say_who(said, pane)
         return said
+
+    def _say_who(self, said: dict[str, Any], pane: Pane) -> None:
+        """Say who waits and who is served in a pane: everyone, or who may have changed.
+
+        Everyone the first time, and once more have been named since than are there: that costs no
+        more than naming them did, and stage 2 need not remember any more who has gone.
+        """
+        key = pane.key
+        inside = self._in_pane.get(key, _NOBODY)
+        named = self._named.get(key, {})
+        if pane.named < 0 or pane.named + len(named) > len(inside):
+            pane.named = 0
+            for listed in inside.values():
+                self._say(said, listed)
+        else:
+            pane.named += len(named)
+            said["changes"] = True
+            gone: list[str] = []
+            for subject in named:
+                of_contact = inside.get(subject)
+                if of_contact is None:
+                    gone.append(subject[1])
+                else:
+                    self._say(said, of_contact)
+            if gone:
+                said["gone"] = gone
+        pane.listed = bool(inside)
+
+    def _say(self, said: dict[str, Any], listed: list[Open]) -> None:
+        """Say how a contact waits or is served."""
+        for one in listed:
+            if one.carried and self._place.partition != 0:
+                continue  # partition 0 speaks for them
+            name = one.subject[1]
+            if one.entered_at >= 0:
+                waiting = said.setdefault("carried_waiting" if one.carried else "waiting", [])
+                waiting.append((name, one.entered_at, one.lost_at))
+            else:
+                serving = said.setdefault("carried_serving" if one.carried else "serving", [])
+                serving.append((name, one.lost_at))
 
     def _list(self, subject: Subject, known: Interaction, carried: bool) -> None:
         found: list[Open] = []
         lost_at = known.last_event_at + self._horizon_ms
         for visit in known.visits:
+            pane_at = visit.entered_at // 10_000 * 10
+            key = (subject[0], visit.queue, self._channel, known.direction, "offered", pane_at)
+            # Also where they came and went since: whoever told of this before, and was killed, may
+            # have named them.
+            self._name(key, subject)
             if not visit.outcome:
                 entered_at = visit.entered_at
             elif visit.outcome == "answered" and visit.ended_at is None:
                 entered_at = -1
             else:
                 continue
-            pane_at = visit.entered_at // 10_000 * 10
-            key = (subject[0], visit.queue, self._channel, known.direction, "offered", pane_at)
             listed = Open(key, subject, entered_at, lost_at, carried)
             found.append(listed)
             self._in_pane.setdefault(key, {}).setdefault(subject, []).append(listed)
             self._touch(key)
         if found:
             self._open[subject] = found
+
+    def _name(self, key: PaneKey, subject: Subject) -> None:
+        named = self._named.get(key)
+        if named is None:
+            named = self._named[key] = {}
+        named[subject] = None
 
     def _touch(self, key: PaneKey) -> None:
         pane = self._state.panes.get(key)
@@ -278,6 +322,20 @@ class LivePart:
 def queue_key(queue: Queue) -> bytes:
     """The key of a queue's records: what they are partitioned by."""
     return f"{queue[0]}\x00{queue[1]}".encode()
+
+
+def _in_records(panes: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Panes of a queue, as many together as a record may hold; at least one record, if empty."""
+    some: list[dict[str, Any]] = []
+    room = MOST_PANES
+    for pane in panes:
+        names = sum([len(pane.get(which, ())) for which in _WHO])
+        room -= 1 + names // NAMES_A_PANE
+        if some and room < 0:
+            yield some
+            some, room = [], MOST_PANES - 1 - names // NAMES_A_PANE
+        some.append(pane)
+    yield some
 
 
 def _has_open(contributions: "list[Contribution] | tuple[Contribution, ...]") -> bool:

@@ -119,7 +119,8 @@ class Pane:
     `generation` tells it from an earlier one of the same key that was already let go; `references`
     counts the interactions that contribute to it: while there are any it can change, and stays.
     `changed` says that its row is not written as it is now, `told` that stage 2 was told of it as
-    it is, `listed` that this named contacts that were still open.
+    it is, `listed` that this named contacts that were still open; `named` counts those named since
+    it named all of them, and is negative until it does.
     """
 
     __slots__ = (
@@ -129,6 +130,7 @@ class Pane:
         "generation",
         "key",
         "listed",
+        "named",
         "references",
         "thresholds",
         "told",
@@ -145,6 +147,7 @@ class Pane:
         self.thresholds = thresholds
         self.changed = False
         self.listed = False
+        self.named = -1
         self.told = True
 
     def add(self, contribution: "Contribution", sign: int) -> None:

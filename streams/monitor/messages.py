@@ -1,8 +1,9 @@
 """What travels on `kpi.panes`: partials of queues, and ticks. Pure.
 
 Values are JSON. A partial is keyed by tenant and queue, absolute, and the newest of a source and
-pane counts: repeats, and any order, lead to the same. A tick lies on each partition, once a second
-from each worker: it is the only clock of stage 2, so whoever reads the log again judges as before.
+pane counts, and of a contact in it: repeats, and any order, lead to the same. A tick lies on each
+partition, once a second from each worker: it is the only clock of stage 2, so whoever reads the log
+again judges as before.
 """
 
 from typing import Final
@@ -19,7 +20,9 @@ class PanePart(msgspec.Struct, frozen=True):
     """What one source partition knows of the contacts offered to a queue in ten seconds.
 
     `counts` are columns of `kpi_panes`, without zeroes. `waiting` and `serving` are those still
-    open; the `carried_` ones were open in an earlier log already and did not speak since.
+    open; the `carried_` ones were open in an earlier log already and did not speak since. They are
+    all that are open there or, of `changes`, only some: those that are named are as they stand
+    there, `gone` ones neither wait nor are served in this pane, and of others nothing is said.
     """
 
     channel: str
@@ -36,6 +39,8 @@ class PanePart(msgspec.Struct, frozen=True):
     serving: tuple[Serving, ...] = ()
     carried_waiting: tuple[Waiting, ...] = ()
     carried_serving: tuple[Serving, ...] = ()
+    changes: bool = False
+    gone: tuple[str, ...] = ()
 
 
 class Partial(msgspec.Struct, frozen=True, tag_field="type", tag="partial"):

@@ -1,16 +1,18 @@
 """One queue: the newest partial of each source, and what follows from all of them. Pure.
 
 Whatever the order in which partials come, and however often, the same is known in the end: of each
-pane and source the one with the greatest version counts. Of a topic that was made anew, panes of
-both logs add up; who waits and who works is told by the newest log alone.
+pane and source the one with the greatest version counts, and of each contact in it. Of a topic that
+was made anew, panes of both logs add up; who waits and who works is told by the newest log alone.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from operator import sub
 from typing import Any, Final
 
 from schemas.live import WINDOWS
 from schemas.rows import QUEUE_PANE_SECONDS
-from streams.monitor.messages import PanePart, Partial, Serving, Waiting
+from streams.monitor.listed import Listed, Open, nobody
+from streams.monitor.messages import PanePart, Partial
 from streams.monitor.rules import MonitorRules
 from streams.monitor.vectors import (
     ABANDONED,
@@ -43,9 +45,9 @@ PartKey = tuple[str, int, int, str, str]
 
 
 class Part:
-    """The newest partial of one pane from one source."""
+    """The newest sums of one pane from one source, and who is open in it."""
 
-    __slots__ = ("bins", "carried", "epoch", "own", "source", "vector", "version")
+    __slots__ = ("bins", "epoch", "listed", "source", "vector", "version")
 
     def __init__(
         self,
@@ -54,27 +56,20 @@ class Part:
         version: int,
         vector: Vector,
         bins: Bins,
-        own: tuple[tuple[Waiting, ...], tuple[Serving, ...]],
-        carried: tuple[tuple[Waiting, ...], tuple[Serving, ...]],
+        listed: Listed,
     ) -> None:
         self.source = source
         self.epoch = epoch
         self.version = version
         self.vector = vector
         self.bins = bins
-        self.own = own
-        self.carried = carried
-
-    @property
-    def is_open(self) -> bool:
-        """Whether somebody in it waits, or is served."""
-        return any(self.own) or any(self.carried)
+        self.listed = listed
 
     def save(self) -> tuple[Any, ...]:
-        """What makes the part again: `Part(*saved)`."""
+        """What makes the part again."""
         return (
             *(self.source, self.epoch, self.version, self.vector, self.bins),
-            *(self.own, self.carried),
+            self.listed.save(),
         )
 
 
@@ -121,8 +116,8 @@ class Queue:
         self._open = set()
         for pane_at, parts in self.parts.items():
             for key, part in parts.items():
-                self._count(pane_at, part, 1)
-                if part.is_open:
+                self._count(pane_at, part.vector, part.bins)
+                if part.listed:
                     self._open.add((pane_at, key))
                 self.sources.add(part.source)
         self.sources |= self.agents.keys()
@@ -157,25 +152,29 @@ class Queue:
         key = (said.log, said.partition, pane.generation, pane.channel, pane.direction)
         parts = self.parts.get(pane.pane_at)
         before = None if parts is None else parts.get(key)
-        if before is not None:
-            if before.version >= said.version:
+        if before is None:
+            if pane.pane_at < self._oldest and said.version <= self.forgotten.get(key[:2], 0):
                 return
-        elif pane.pane_at < self._oldest and said.version <= self.forgotten.get(key[:2], 0):
-            return
-        part = Part(
-            *((said.topic, said.partition), said.epoch, said.version),
-            *(vector_of(pane, target_ms, short_ms), pane.wait_bins),
-            *((pane.waiting, pane.serving), (pane.carried_waiting, pane.carried_serving)),
-        )
-        if before is not None:
-            self._count(pane.pane_at, before, -1)
-            self._total(before.vector, -1, rules)
-        self._count(pane.pane_at, part, 1)
-        self._total(part.vector, 1, rules)
-        if parts is None:
-            parts = self.parts[pane.pane_at] = {}
-        parts[key] = part
-        if part.is_open:
+            listed = nobody()
+        else:
+            # An older one may still be the last to name a contact.
+            listed = before.listed
+        listed.take(said.version, pane)
+        if before is None or before.version < said.version:
+            part = Part(
+                *((said.topic, said.partition), said.epoch, said.version),
+                *(vector_of(pane, target_ms, short_ms), pane.wait_bins, listed),
+            )
+            if before is None:
+                self._count(pane.pane_at, part.vector, part.bins)
+            else:
+                self._count(pane.pane_at, *_difference(part, before))
+                self._total(before.vector, -1, rules)
+            self._total(part.vector, 1, rules)
+            if parts is None:
+                parts = self.parts[pane.pane_at] = {}
+            parts[key] = part
+        if listed:
             self._open.add((pane.pane_at, key))
         else:
             self._open.discard((pane.pane_at, key))
@@ -192,11 +191,8 @@ class Queue:
     def waiting(self) -> tuple[list[tuple[int, str]], int]:
         """Who waits, (entered_at, interaction) by time; and how many open are presumed lost."""
         found, lost = [], 0
-        for part, carried in self._listed():
-            heard = self.heard.get(part.source[0], ()) if carried else ()
-            for contact, entered_at, lost_at in (part.carried if carried else part.own)[0]:
-                if contact in heard:
-                    continue
+        for there in self._listed():
+            for contact, entered_at, lost_at in there.waiting():
                 if lost_at > self.now:
                     found.append((entered_at, contact))
                 else:
@@ -206,12 +202,10 @@ class Queue:
     def serving(self) -> tuple[int, int]:
         """How many are served, and how many of those open are presumed lost."""
         found = lost = 0
-        for part, carried in self._listed():
-            heard = self.heard.get(part.source[0], ()) if carried else ()
-            for contact, lost_at in (part.carried if carried else part.own)[1]:
-                if contact not in heard:
-                    found += lost_at > self.now
-                    lost += lost_at <= self.now
+        for there in self._listed():
+            served, of_lost = there.served(self.now)
+            found += served
+            lost += of_lost
         return found, lost
 
     def agents_by_state(self) -> dict[str, int] | None:
@@ -236,37 +230,30 @@ class Queue:
         `is_erased` is asked with the name and an instant at which the contact was known.
         """
         gone = 0
-        for pane_at, key in list(self._open):
-            part = self.parts[pane_at][key]
-            lists = (part.own, part.carried)
-            part.own, part.carried = (
-                (
-                    tuple(item for item in waiting if not is_erased(item[0], item[1])),
-                    tuple(item for item in serving if not is_erased(item[0], pane_at * 1000)),
-                )
-                for waiting, serving in lists
-            )
-            before = sum(len(items) for pair in lists for items in pair)
-            gone += before - sum(len(items) for items in (*part.own, *part.carried))
-            if not part.is_open:
-                self._open.discard((pane_at, key))
+        for pane_at, parts in self.parts.items():
+            for key, part in parts.items():
+                gone += part.listed.forget(is_erased, pane_at * 1000)
+                if not part.listed:
+                    self._open.discard((pane_at, key))
         for heard in self.heard.values():
             erased = {name for name in heard if is_erased(name, 0)}
             heard.difference_update(erased)
             gone += len(erased)
         return gone
 
-    def _listed(self) -> Iterator[tuple[Part, bool]]:
+    def _listed(self) -> Iterator[Open]:
         for pane_at, key in self._open:
             part = self.parts[pane_at][key]
-            if part.epoch == self.epochs.get(part.source[0]):
-                yield part, False
-                yield part, True
+            topic = part.source[0]
+            if part.epoch == self.epochs.get(topic):
+                yield part.listed.own
+                if part.listed.carried:
+                    yield part.listed.carried.without(self.heard.get(topic, ()))
 
-    def _count(self, pane_at: int, part: Part, sign: int) -> None:
+    def _count(self, pane_at: int, vector: Vector, bins: Bins) -> None:
         for window in self.windows:
             if pane_at >= window.begin:
-                window.add(part.vector, part.bins, sign)
+                window.add(vector, bins, 1)
 
     def _total(self, vector: Vector, sign: int, rules: MonitorRules) -> None:
         met, counted = met_and_counted(vector, rules.service_level(self.name[1]))
@@ -307,3 +294,16 @@ class Queue:
                 del self.parts[pane_at]
         used = {part.source for parts in self.parts.values() for part in parts.values()}
         self.sources = used | self.agents.keys()
+
+
+def _difference(part: Part, before: Part) -> tuple[Vector, Bins]:
+    """What a pane has more than before: little, most often, for each window to add."""
+    vector = tuple(map(sub, part.vector, before.vector))
+    bins, earlier = part.bins, before.bins
+    if bins == earlier:
+        return vector, {}
+    more = {
+        index: n - earlier.get(index, 0) for index, n in bins.items() if n != earlier.get(index)
+    }
+    more |= {index: -n for index, n in earlier.items() if index not in bins}
+    return vector, more

@@ -3,7 +3,7 @@
 `snapshot` and `restore` are inverses; windows are added up anew, and so need no saving.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -11,9 +11,10 @@ import msgspec
 from streams.fold.state import StateUnreadable
 from streams.monitor.breaches import Watch
 from streams.monitor.foresight import Foresight
+from streams.monitor.listed import restored as restored_listed
 from streams.monitor.queue import Agents, Part, Queue
 
-STATE_VERSION: Final = 2
+STATE_VERSION: Final = 3
 
 
 class Saved(msgspec.Struct, array_like=True):
@@ -43,8 +44,23 @@ class SavedQueue(msgspec.Struct, array_like=True):
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _decoder: Final = msgspec.msgpack.Decoder(Saved)
+
+
+def _named_whole(saved: bytes) -> bytes:
+    """Until version 2 a partial named everyone who was open, and nobody needed to be remembered."""
+    state = msgspec.msgpack.decode(saved)
+    for queue in state[_QUEUES]:
+        for _, _, part in queue[_PARTS]:
+            *_, version, _, _, own, carried = part
+            part[-2:] = [[version, {}, own, carried]]
+    return _encoder.encode(state)
+
+
+_QUEUES: Final = Saved.__struct_fields__.index("queues")
+_PARTS: Final = SavedQueue.__struct_fields__.index("parts")
 _UPGRADES: Final[dict[int, Callable[[bytes], bytes]]] = {
     1: lambda saved: saved,  # its queues end before `foresight`, and so have none
+    2: _named_whole,
 }
 """Saved form of version n -> saved form of version n + 1."""
 
@@ -73,10 +89,10 @@ def restored_queue(saved: SavedQueue, now: int, timezone: str) -> Queue:
     """The queue that was saved."""
     queue = Queue(saved.name, now)
     for pane_at, key, part in saved.parts:
-        source, epoch, version, vector, bins, own, carried = part
+        source, epoch, version, vector, bins, listed = part
         queue.parts.setdefault(pane_at, {})[key] = Part(
             *((source[0], source[1]), epoch, version, tuple(vector), bins),
-            *(_listed(own), _listed(carried)),
+            restored_listed(listed),
         )
     queue.agents = {source: Agents(*agents) for source, agents in saved.agents}
     queue.epochs = saved.epochs
@@ -109,8 +125,3 @@ def restore(saved: bytes, version: int) -> Saved:
         return _decoder.decode(saved)
     except (msgspec.DecodeError, msgspec.ValidationError) as damage:
         raise StateUnreadable(f"monitor state is damaged: {damage}") from damage
-
-
-def _listed(saved: Iterable[Any]) -> Any:
-    waiting, serving = saved
-    return tuple(map(tuple, waiting)), tuple(map(tuple, serving))

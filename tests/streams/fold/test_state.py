@@ -12,7 +12,7 @@ from streams.fold.state import STATE_VERSION, State, StateUnreadable, restore, s
 from tests.support.contact_centre import HASTY, chaos
 from tests.support.fold import Record
 
-NOT_SAVED = {"told", "listed"}
+NOT_SAVED = {"told", "listed", "named"}
 """What stage 2 knows of a pane: after a restart it is told once more (`streams.fold.live`)."""
 
 

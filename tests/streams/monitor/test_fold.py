@@ -175,6 +175,10 @@ def test_reading_the_log_again_finds_the_same_breaches(found: list[Call], cut: i
         )
 
 
+def monitor_live(monitor: MonitorFold) -> Live:
+    return next(live for live, _ in monitor.lives() if live.queue == "help")
+
+
 def queue_of_four(stages: Stages) -> int:
     waits = [(n * 1000, 0, "", 0) for n in range(4)]
     return play(stages, log_of(waits))
@@ -373,10 +377,14 @@ def test_a_state_from_before_forecasts_is_read() -> None:
     stages = Stages()
     staffed(stages, 3)
     *head, queues = msgspec.msgpack.decode(stages.monitor.snapshot())
+    for queue in queues:
+        for _, _, part in queue[1]:
+            part[-1:] = part[-1][2:]
     old = msgspec.msgpack.encode([*head, [queue[:-1] for queue in queues]])
     monitor = MonitorFold("kpi.panes", 0, "monitor-log", 1, stages.rules, (old, 1))
     assert monitor.queues.keys() == stages.monitor.queues.keys()
     assert all(not live.forecast for live, _ in monitor.lives())
+    assert known(monitor_live(monitor)) == known(stages.live("help"))
 
 
 def test_of_what_was_told_too_late_for_every_window_only_who_is_still_there_is_passed_on() -> None:
