@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
+from msgspec.structs import replace
+
 from schemas.live import (
     EVERY_QUEUE,
     BreachNotice,
@@ -26,6 +28,7 @@ from streams.fold.partition import OffsetGap
 from streams.monitor import state
 from streams.monitor.breaches import Breach, Change, Watch, judge
 from streams.monitor.foresight import Foresight
+from streams.monitor.listed import without_erased
 from streams.monitor.live import Live, live
 from streams.monitor.messages import Partial, Tick, Unreadable, read
 from streams.monitor.queue import Queue, Source
@@ -111,8 +114,15 @@ class MonitorFold:
                 self.take(said)
 
     def take(self, said: Partial) -> None:
-        """Take in a partial."""
+        """Take in a partial, but nobody of whom it is known by now that they were erased."""
         name = (said.tenant, said.queue)
+        if erased := self._rules.erased:
+            is_erased = partial(erased.has, said.tenant, "contact")
+            said = replace(
+                said,
+                panes=tuple(without_erased(pane, is_erased) for pane in said.panes),
+                heard=tuple(contact for contact in said.heard if not is_erased(contact, 0)),
+            )
         self._queue(name).take(said, self._rules)
         self._changed[name] = None
 

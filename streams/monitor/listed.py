@@ -9,6 +9,8 @@ must be remembered only until everyone is named again: something older may still
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
+from msgspec.structs import replace
+
 from streams.monitor.messages import PanePart, Serving, Waiting
 
 
@@ -145,6 +147,26 @@ class Listed:
     def save(self) -> tuple[Any, ...]:
         """What `restored` makes it of again."""
         return self.whole, self.said, self.own.save(), self.carried.save()
+
+
+def without_erased(pane: PanePart, is_erased: Callable[[str, int], bool]) -> PanePart:
+    """What was said of a pane, without those who must not come back; asked as in `forget`."""
+    known_at = pane.pane_at * 1000
+
+    def waits(said: tuple[Waiting, ...]) -> tuple[Waiting, ...]:
+        return tuple(one for one in said if not is_erased(one[0], one[1]))
+
+    def serves(said: tuple[Serving, ...]) -> tuple[Serving, ...]:
+        return tuple(one for one in said if not is_erased(one[0], known_at))
+
+    return replace(
+        pane,
+        waiting=waits(pane.waiting),
+        serving=serves(pane.serving),
+        carried_waiting=waits(pane.carried_waiting),
+        carried_serving=serves(pane.carried_serving),
+        gone=tuple(name for name in pane.gone if not is_erased(name, known_at)),
+    )
 
 
 def nobody() -> Listed:
