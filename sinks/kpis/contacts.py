@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from sinks.kpis.buckets import ALIGNED
+from sinks.kpis.buckets import ALIGNED, WHOLE_SECONDS
 from sinks.kpis.catalogue import known
 from sinks.kpis.conversations_sql import (
     BACKLOG_COUNTS,
@@ -83,6 +83,7 @@ def contacts_behind(
             "from_at": instant_literal(from_ or EVER_FROM),
             "to_at": instant_literal(to or EVER_TO),
             "timezone": "UTC",
+            "interval_seconds": WHOLE_SECONDS,
             "cohort": "offered",
             "split": ",".join(kpi.grain.dimensions),
             "target_seconds": None,
@@ -126,8 +127,8 @@ def _rows_of(kpi: Kpi, chosen: str) -> tuple[str, dict[str, str]]:
             counts = {"longest_wait_ms": "max"}
     elif kpi.grain is Grain.AGENT:
         raise KpiQueryError(
-            f"{kpi.id} is counted from states and all that an agent did, not from single contacts;"
-            " those that an agent answered are behind `answered`, restricted to the agent"
+            f"{kpi.id} is made of what agents did and were, of which rows of contacts do not tell:"
+            " `switchboard kpis --contacts` folds it from what was told"
         )
     else:
         given, of_row, kept = _SOURCES[kpi.grain]

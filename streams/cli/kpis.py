@@ -8,10 +8,10 @@ import typer
 
 from schemas.settings import Settings
 from sinks.kpis.buckets import DAY_SECONDS
-from sinks.kpis.catalogue import FAMILIES
-from sinks.kpis.contacts import contacts_behind
-from sinks.kpis.definition import DIMENSIONS
-from sinks.kpis.intervals import interval_of
+from sinks.kpis.catalogue import FAMILIES, known
+from sinks.kpis.contacts import Behind, contacts_behind
+from sinks.kpis.definition import DIMENSIONS, Grain
+from sinks.kpis.intervals import KpiQueryError, interval_of
 from sinks.kpis.query import KpiResult, agent_table, kpi_table, merged
 from sinks.kpis.rolling import rolling_table
 from sinks.store import Store
@@ -31,6 +31,7 @@ from streams.cli.options import (
 )
 from streams.cli.reading import store_to_read, warn_of_other_settings
 from streams.cli.values import instant
+from streams.timeline.agents import behind_agents
 
 TOTAL = "total"
 """How a split by nothing is asked for."""
@@ -130,7 +131,8 @@ ContactsOption = Annotated[
     typer.Option(
         "--contacts",
         metavar="KPI",
-        help="List the contacts behind this KPI, with what each adds to its counts.",
+        help="List the contacts behind this KPI, with what each adds to its counts; of what is"
+        " made of time in states (occupancy), these.",
     ),
 ]
 AllOption = Annotated[
@@ -169,6 +171,8 @@ def kpis(
 
     `switchboard kpis --split agent,hour --channel chat`, `switchboard kpis --contacts csat_ratio`
 
+    `switchboard kpis --contacts agent_handled --only agent=ada`
+
     JSON is a list, one object a queue and interval, in that order, its keys the ids of the KPIs
     (`switchboard kpis explain` lists them): ratios lie between 0 and 1, durations are seconds,
     `null` stands where there is nothing to divide by. `source` says whether configured targets
@@ -196,9 +200,7 @@ def kpis(
     with store_to_read(settings) as store:
         warn_of_other_settings(store, settings)
         if contacts is not None:
-            behind = contacts_behind(
-                store, settings.tenant, contacts, question.from_, question.to, chosen
-            )
+            behind = _behind(store, settings, contacts, chosen, question)
             print_contacts(out, behind, output)
             return
         names = tuple(dict.fromkeys((*names, *chosen)))
@@ -247,6 +249,19 @@ def _chosen(only: Sequence[str], queue: str | None, channel: str | None) -> dict
             )
         chosen[name] = value
     return chosen
+
+
+def _behind(
+    store: Store, settings: Settings, kpi_id: str, only: Mapping[str, str], question: Question
+) -> list[Behind]:
+    from_, to = question.from_, question.to
+    if known(kpi_id).grain is not Grain.AGENT:
+        return contacts_behind(store, settings.tenant, kpi_id, from_, to, only)
+    if apart := only.keys() - {"agent"}:
+        raise KpiQueryError(f"{kpi_id} is not known by {', '.join(sorted(apart))}")
+    skew = settings.processing.max_skew_seconds
+    agent = only.get("agent", "")
+    return behind_agents(store, settings.tenant, kpi_id, from_, to, agent, max_skew_seconds=skew)
 
 
 def _asked(

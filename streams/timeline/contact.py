@@ -4,14 +4,14 @@ From events it is what the fold says of them (`streams.fold.interaction`): the s
 same facts that made the row. The row has its columns, so both are read alike.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, Final
 
 from schemas.decode import Event
 from schemas.rows import InteractionRow
 from schemas.timeline import Contact, Visit
-from streams.fold.facts import FACT_PARTS, fact_of, in_order, key_of
+from streams.fold.facts import FACT_PARTS, Fact, fact_of, in_order, key_of
 from streams.fold.interaction import interaction_of
 from streams.fold.output import Place, interaction_row
 from streams.fold.state import InteractionState
@@ -34,11 +34,9 @@ def contact_of_events(
     """
     facts = {}
     told = {}
-    for at_ms, event in events:
-        key = key_of(event.source, event.id)
-        if event.type in FACT_PARTS and key not in facts:
-            facts[key] = fact_of(event.type, event.data, at_ms, key)
-            told[key] = (at_ms, event)
+    for fact, at_ms, event in told_facts(events):
+        facts[fact.key] = fact
+        told[fact.key] = (at_ms, event)
     if not facts:
         return None
     known = interaction_of(facts.values())
@@ -48,6 +46,16 @@ def contact_of_events(
     row = interaction_row(state, known, shown, channel, _NOWHERE, 0)
     ordered = (told[fact.key] for fact in in_order(facts.values()))
     return _contact(dict(zip(_COLUMNS, row, strict=True)), happenings_of(ordered), has_events=True)
+
+
+def told_facts(events: Iterable[tuple[int, Event]]) -> Iterator[tuple[Fact, int, Event]]:
+    """The facts of a contact's events, each with its event; of one told twice the first."""
+    keys = set()
+    for at_ms, event in events:
+        key = key_of(event.source, event.id)
+        if event.type in FACT_PARTS and key not in keys:
+            keys.add(key)
+            yield fact_of(event.type, event.data, at_ms, key), at_ms, event
 
 
 def contact_of_row(row: dict[str, Any]) -> Contact:

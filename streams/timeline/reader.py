@@ -1,7 +1,7 @@
 """Answers about customers, of one tenant: reads the store given, and changes nothing."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import chain
 from typing import Final
@@ -159,22 +159,28 @@ class TimelineReader:
         return [contact for contact in found if contact is not None]
 
     def _folded(self, ref: ContactRef, records: Sequence[EventRecord]) -> Contact | None:
-        events: list[tuple[int, Event]] = []
-        for record in records:
-            decoded = decode(record.payload)
-            if isinstance(decoded, Rejected):
-                # It was read once, by an earlier version of the contract.
-                logger.warning(
-                    "an event of interaction %s cannot be read any more and is left out: %s",
-                    ref.interaction_id,
-                    decoded.message,
-                )
-                continue
-            at = record.occurred_ms
-            if record.produced_ms >= 0:
-                at = min(at, record.produced_ms + self._max_skew_ms)
-            events.append((at, decoded))
+        events = readable(ref.interaction_id, records, self._max_skew_ms)
         return contact_of_events(events, ref.channel, self._identifiers)
+
+
+def readable(
+    interaction_id: str, records: Sequence[EventRecord], max_skew_ms: int
+) -> Iterator[tuple[int, Event]]:
+    """A contact's events, each with the time in milliseconds at which it counts in the fold."""
+    for record in records:
+        decoded = decode(record.payload)
+        if isinstance(decoded, Rejected):
+            # It was read once, by an earlier version of the contract.
+            logger.warning(
+                "an event of interaction %s cannot be read any more and is left out: %s",
+                interaction_id,
+                decoded.message,
+            )
+            continue
+        at = record.occurred_ms
+        if record.produced_ms >= 0:
+            at = min(at, record.produced_ms + max_skew_ms)
+        yield at, decoded
 
 
 def _summary(usage: Sequence[ChannelUsage], contacts: Sequence[Contact]) -> Summary:

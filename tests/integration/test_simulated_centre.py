@@ -9,11 +9,12 @@ import pytest
 from simulator.presets import small
 from simulator.run import Run as Simulated
 from simulator.settings import CallModel, FaultModel, Simulation
-from sinks.kpis.catalogue import FAMILIES, KPIS
+from sinks.kpis.catalogue import FAMILIES, KPIS, of_grain
 from sinks.kpis.contacts import contacts_behind
 from sinks.kpis.definition import Grain
-from sinks.kpis.query import kpi_table
+from sinks.kpis.query import agent_table, kpi_table
 from sinks.store import Store
+from streams.timeline.agents import behind_agents
 from tests.integration.conftest import Run, Sent
 from tests.support.command_line import switchboard
 from tests.truth.compare import NOT_IN_TRUTH, everything, interactions, wrong
@@ -66,6 +67,16 @@ def not_listed(store: Store) -> list[str]:
         listed = min(adds) if kpi.id.endswith("_min") else sum(adds)
         if listed != total.values[kpi.id]:
             found.append(f"{kpi.id}: {listed} listed, {total.values[kpi.id]} counted")
+    agents = agent_table(store, "default")
+    for kpi in of_grain(Grain.AGENT):
+        column = kpi.expression.removesuffix(" / 1000")
+        if not column.isidentifier():
+            continue
+        adds = [one.adds[column] for one in behind_agents(store, "default", kpi.id)]
+        listed = sum(adds) / 1000 if kpi.unit == "seconds" else sum(adds)
+        counted = sum(one.values[kpi.id] or 0 for one in agents)
+        if listed != pytest.approx(counted, abs=1e-6):
+            found.append(f"{kpi.id}: {listed} listed, {counted} counted")
     return found
 
 

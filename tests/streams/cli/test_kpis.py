@@ -150,6 +150,19 @@ def test_the_contacts_behind_a_figure_are_listed(answer: Json) -> None:
     assert len({contact["interaction_id"] for contact in behind}) == len(behind)
 
 
+def test_what_an_agent_did_is_listed_by_contact_and_by_state(answer: Json) -> None:
+    agents = answer("kpis", "--split", "agent")
+    (ada, *_) = [one for one in agents if one.get("agent_handled") and one["agent_paused_seconds"]]
+    only = ("--only", f"agent={ada['agent']}")
+    handled = answer("kpis", *only, "--contacts", "agent_handled")
+    assert len(handled) == ada["agent_handled"]
+    assert {one["dimensions"]["agent"] for one in handled} == {ada["agent"]}
+    paused = answer("kpis", *only, "--contacts", "agent_paused_seconds")
+    assert {one["interaction_id"] for one in paused} == {""}
+    seconds = sum(one["adds"]["state_paused_ms"] for one in paused) / 1000
+    assert seconds == ada["agent_paused_seconds"]
+
+
 def test_agents_hours_and_windows_are_told_apart(answer: Json) -> None:
     (total,) = answer("kpis", "--split", "total")
     by_hour = answer("kpis", "--split", "hour", "--channel", "call")
