@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from schemas.rows import ConversationPaneRow
-from sinks.kpis.buckets import DAY_SECONDS, ROLLING, WHOLE_SECONDS, Buckets
+from sinks.kpis.buckets import ALIGNED, DAY_SECONDS, ROLLING, WHOLE_SECONDS, Buckets
 from sinks.kpis.counts import NO_BINS, bin_of
 from sinks.kpis.definition import PANE_DIMENSIONS, Grain
 from sinks.kpis.definitions.conversations import BACKLOG_AGES
@@ -231,60 +231,81 @@ BACKLOG_COUNTS: Final = _backlog_counts()
 """Counts of the backlog -> which rows of `backlog_rows` they count."""
 
 
+def _ends() -> str:
+    """The intervals at whose ends a contact may be to do, as an array of their beginnings.
+
+    Steps of half an interval miss none, not even a day of 23 hours.
+    """
+    since = f"greatest(started_at, {_FROM})"
+    until = f"least({_TO}, {LATEST_EVENT_AT}, ifNull(done_at, {_TO}))"
+    step = f"intDiv({_INTERVAL} * 1000, 2)"
+    instants = (
+        f"if({_INTERVAL} = {WHOLE_SECONDS}, [{_FROM}],"
+        f" arrayMap(n -> {since} + toIntervalMillisecond(n * {step}),"
+        f" range(toUInt32(greatest(0, intDiv(dateDiff('millisecond', {since}, {until}),"
+        f" greatest({step}, 1)) + 3)))))"
+    )
+    return f"arrayDistinct(arrayMap(at -> {ALIGNED.keys}, {instants}))"
+
+
 def backlog_rows() -> str:
-    """One row a contact that was to do (`undone`) at the end of the time asked for, or whose
+    """One row a contact and interval (`bucket`) at whose end it was to do (`undone`), or whose
     customer waits for a reply now; it belongs to the queue that it entered last, and to the agent
     who answered it last.
     """
-    then = f"least({_TO}, {LATEST_EVENT_AT})"
     contacts = with_skill(f"""
 SELECT * EXCEPT (channel, direction, {", ".join(DESCRIBED)}), {_OF_CONTACT},
   visits_queue[-1] AS queue, visits_entered_at[-1] AS entered_at,
   if(has(visits_outcome, 'answered'),
     visits_agent[arrayLastIndex(outcome -> outcome = 'answered', visits_outcome)], agents[-1])
-    AS agent
+    AS agent,
+  multiIf(ended_at IS NOT NULL, ended_at,
+    length(solved_at) > length(reopened_at), toNullable(solved_at[-1]), NULL) AS done_at
 FROM interactions FINAL
 WHERE ticket_status != '' OR messages_by_customer + messages_by_agent + messages_by_bot > 0""")
     return f"""
 SELECT *
 FROM
 (
-  SELECT *, started_at AS at,
-    started_at <= {then} AND ifNull(ended_at > {then}, 1)
-      AND arrayCount(at -> at <= {then}, solved_at)
-        = arrayCount(at -> at <= {then}, reopened_at) AS undone,
-    dateDiff('millisecond', started_at, {then}) / 1000 AS age,
-    waiting_since AS waiting,
-    dateDiff('millisecond', waiting_since, {LATEST_EVENT_AT}) AS waited
+  SELECT *, bucket, started_at AS at,
+    least({ALIGNED.ends}, {_TO}, {LATEST_EVENT_AT}) AS then,
+    bucket < {_TO} AND started_at <= then AND ifNull(ended_at > then, 1)
+      AND arrayCount(at -> at <= then, solved_at)
+        = arrayCount(at -> at <= then, reopened_at) AS undone,
+    dateDiff('millisecond', started_at, then) / 1000 AS age,
+    if({_INTERVAL} = {WHOLE_SECONDS}, waiting_since, NULL) AS waiting,
+    dateDiff('millisecond', waiting, {LATEST_EVENT_AT}) AS waited
   FROM ({contacts})
+  ARRAY JOIN {_ends()} AS bucket
 )
 WHERE undone OR waiting IS NOT NULL"""
 
 
 def backlog() -> str:
-    """What is to do at the end of the time asked for; of intervals it knows nothing."""
+    """What was to do at the end of each interval, or at the latest event, where that comes first.
+
+    Who waits for a reply is known of now alone, not of intervals.
+    """
     names = ", ".join(("tenant", *Grain.BACKLOG.dimensions))
     counts = ",\n    ".join(f"countIf({which}) AS {name}" for name, which in BACKLOG_COUNTS.items())
     return f"""
 SELECT
   {names},
-  {_FROM} AS interval_start,
-  {_TO} AS interval_end,
-  0 AS final,
+  {interval_columns(ALIGNED)},
   {select_kpis(Grain.BACKLOG)}
 FROM
 (
-  SELECT {names},
+  SELECT {names}, bucket,
     {counts},
     max(waited) AS longest_awaiting_reply_ms
   FROM
   (
     SELECT b.tenant AS tenant, {split_dimensions("b", Grain.BACKLOG.dimensions)},
-      b.undone AS undone, b.age AS age, b.waiting AS waiting, b.waited AS waited
+      b.bucket AS bucket, b.undone AS undone, b.age AS age, b.waiting AS waiting,
+      b.waited AS waited
     FROM ({backlog_rows()}) AS b
   )
-  WHERE {_INTERVAL} = {WHOLE_SECONDS}
-  GROUP BY {names}
+  GROUP BY {names}, bucket
 )"""
 
 

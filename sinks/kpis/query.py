@@ -47,7 +47,7 @@ _BESIDE: Final[dict[Grain, tuple[tuple[str, str], ...]]] = {
     Grain.FIRST_CONTACT: (*_TIME, _SPLIT, _WINDOW, ("same_topic", "UInt8")),
     Grain.CONVERSATION: (*_TIME, _SPLIT),
     Grain.SOLUTION: (*_TIME, _SPLIT, _WINDOW),
-    Grain.BACKLOG: (*_TIME[:3], _SPLIT),
+    Grain.BACKLOG: (*_TIME, _SPLIT),
     Grain.CHAT_TIME: (*_TIME, _SPLIT),
 }
 """Views whose KPIs stand beside those of queues, with their parameters."""
@@ -56,6 +56,10 @@ _EXACT: Final = {Grain.QUEUE: "kpi_exact", Grain.CONVERSATION: "conversation_exa
 _OF_OFFERED: Final = (Grain.CALLERS, Grain.FIRST_CONTACT)
 """Of these, who came: known of contacts that were offered. A message may be answered where, or
 when, none was."""
+
+
+_OF_NOW: Final = ("awaiting_reply", "longest_awaiting_reply_seconds")
+"""What is known as it is now, and of no interval."""
 
 
 class Queries(Protocol):
@@ -133,7 +137,8 @@ def kpi_table(
     (default: its settings, else UTC). Callers and first contacts are always by `offered`; a contact
     repeats an earlier one within `repeat_seconds`, with `same_topic` only one of the same topic;
     within `repeat_seconds` a solution is undone, too. Responses and resolutions count when they
-    came, whichever the cohort; the backlog is that of `to`, and is known without intervals only.
+    came, whichever the cohort; the backlog is that of the end of each interval (of `to`, without
+    any), and who waits for a reply is known without intervals only.
 
     `families` are added as far as they can be split so; of a family that is split by queue only
     what met a queue. `only` restricts dimensions of the split to one value each.
@@ -164,7 +169,10 @@ def kpi_table(
     zones = zones_of(store, tenant, queue, timezone_of, split)
     results = answers(store, views, parameters, zones, split, only, exact=exact)
     if interval == "all":  # which is as long as was asked for
-        results = [replace(one, interval_start=from_, interval_end=to) for one in results]
+        return [replace(one, interval_start=from_, interval_end=to) for one in results]
+    for one in results:
+        for name in _OF_NOW:
+            one.values.pop(name, None)
     return results
 
 

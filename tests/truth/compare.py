@@ -100,6 +100,7 @@ def everything(
     yield from of_intervals(store, run)
     yield from of_customers(store, run, repeat_seconds)
     yield from of_conversations(store, run, repeat_seconds, open_for)
+    yield from of_backlog(store, run)
     yield from of_thresholds(store, run)
     yield from of_agents(store, run)
     yield from of_families(store, run)
@@ -225,6 +226,27 @@ def of_conversations(
 
 def _of_the_contact(key: Callable[[Contact], Key]) -> Callable[[Contact, int, str], Key]:
     return lambda contact, _at, _agent: key(contact)
+
+
+def of_backlog(store: Store, run: Run) -> Iterator[Compared]:
+    """What was to do at the end of each hour, by queue and channel."""
+    names = ("queue", "channel")
+    written = [c for c in run.truth.contacts if c.messages or c.ticket]
+    latest_at = _latest(store, run)
+    measured = {
+        (*(result.dimensions[name] for name in names), _milliseconds(result.interval_start, run)): (
+            result.values
+        )
+        for result in kpi_table(store, TENANT, interval="1h", split=names)
+    }
+    truth: dict[Key, Figures] = {}
+    for place, group in _grouped(written, lambda c: (_queue(c), c.channel)).items():
+        for at in range(0, latest_at, HOUR_MS):
+            figures = backlog_figures(group, min(at + HOUR_MS, latest_at))
+            figures = {kpi: n for kpi, n in figures.items() if kpi.startswith("backlog")}
+            if any(figures.values()) or (*place, at) in measured:
+                truth[*place, at] = figures
+    yield from _beside(truth, measured, ("queue", "channel", "hour"), all_places=False)
 
 
 def _of_written(

@@ -68,9 +68,9 @@ def _backlog(kpi_id: str, title: str, explanation: str) -> Kpi:
         title=title,
         explanation=explanation,
         events=(*_MESSAGES, *_SOLVED),
-        pitfalls="A state, not a flow: it is that of the end of the time asked for (of the latest "
-        "event, if that is earlier), not of each interval. Contacts whose source never says that "
-        "they ended stay in it.",
+        pitfalls="A state, not a flow: it is that of the end of the time asked for, or of each "
+        "interval (of the latest event, if that is earlier), so intervals do not add up. Contacts "
+        "whose source never says that they ended stay in it.",
         source="Zendesk, Freshdesk (backlog)",
         grain=Grain.BACKLOG,
     )

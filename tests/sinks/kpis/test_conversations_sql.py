@@ -35,6 +35,10 @@ def at(ms: int) -> datetime:
     return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=NOON + ms)
 
 
+def new_york(_: str) -> str:
+    return "America/New_York"
+
+
 def only(store: Store, tenant: str, **question: Any) -> KpiResult:
     (result,) = kpi_table(store, tenant, **question)
     return result
@@ -242,6 +246,40 @@ def test_the_backlog_is_that_of_an_instant_by_age(kpi_store: Store, tenant: str)
     assert backlog(None) == {"backlog": 3, "backlog_over_7_days": 3, "awaiting_reply": 1}
     values = only(kpi_store, tenant).values
     assert values["longest_awaiting_reply_seconds"] == 86_400
+
+
+def test_the_backlog_of_intervals_is_that_of_their_ends(kpi_store: Store, tenant: str) -> None:
+    kpi_store.insert(
+        InteractionRow,
+        [
+            written(tenant, 0, 0, waiting_since=9 * DAY),
+            written(tenant, 1, HOUR, solved_at=[2 * HOUR, 2 * DAY], reopened_at=[DAY]),
+            written(tenant, 2, DAY, ended_at=DAY + HOUR),
+        ],
+    )
+    days = kpi_table(kpi_store, tenant, interval="1d", to=at(3 * DAY), timezone_of=new_york)
+    # Days end at 5 in the morning (UTC); the last one is cut off by what was asked for, at noon.
+    assert [(r.interval_end, r.values["backlog"]) for r in days] == [
+        (at(17 * HOUR), 1),
+        (at(DAY + 17 * HOUR), 2),
+        (at(2 * DAY + 17 * HOUR), 1),
+        (at(3 * DAY + 17 * HOUR), 1),
+    ]
+    assert [r.values["backlog_1_to_3_days"] for r in days] == [0, 2, 1, 0]
+    assert "awaiting_reply" not in days[0].values
+    half_hours = kpi_table(kpi_store, tenant, interval="30m", from_=at(HOUR), to=at(3 * HOUR))
+    assert [r.values["backlog"] for r in half_hours] == [2, 1, 1, 1]
+
+
+def test_no_day_is_missed_where_clocks_change(kpi_store: Store, tenant: str) -> None:
+    began = datetime(2023, 3, 11, 23, 30, tzinfo=ZoneInfo(new_york(""))).astimezone(UTC)
+    after_noon = round(began.timestamp() * 1000) - NOON
+    kpi_store.insert(InteractionRow, [written(tenant, 0, after_noon)])
+    until = began + timedelta(hours=49)
+    days = kpi_table(kpi_store, tenant, interval="1d", from_=began, to=until, timezone_of=new_york)
+    ends = [r.interval_end for r in days if r.interval_end and r.values["backlog"] == 1]
+    hours = [(later - end) / timedelta(hours=1) for end, later in itertools.pairwise(ends)]
+    assert hours == [23, 24, 24]
 
 
 def test_concurrency_counts_time_in_chats_above_and_time_at_all_below(
