@@ -1,11 +1,10 @@
 """The fold of one partition of `identity.links`: messages in, nodes forward, rows and messages out.
 
-It keeps the contract of `streams.fold.partition.PartitionFold`: what it knows after record n
-depends on the log alone. Pure. What its nodes say to others is published before any checkpoint
-vouches for it: at once by whoever calls `take_messages`, or with the rows that `drain` gives.
+Pure. What its nodes say to others is published before any checkpoint vouches for it: at once by
+whoever calls `take_messages`, or with the rows that `drain` gives.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import msgspec
@@ -16,34 +15,30 @@ from schemas.identity_rows import (
     IdentityMemberRow,
     IdentityMessage,
 )
-from schemas.rows import VERSION_OFFSET_BITS, DeadLetterRow
+from streams.derived_fold import DerivedFold
 from streams.fold.heard import Record
-from streams.fold.output import Output, Place, RowTuple, dead_letter_row
-from streams.fold.partition import OffsetGap
+from streams.fold.output import Output, RowTuple
 from streams.identity import state
 from streams.identity.edges import Edge, Pair
 from streams.identity.erased import Erased
 from streams.identity.guards import Limits, Verdict
-from streams.identity.messages import Message, Unreadable, read, rendered
+from streams.identity.messages import Message, read, rendered
 from streams.identity.resolver import Nodes
 from streams.identity.roots import Root
 
-REASON: Final = "invalid_message"
 
-
-class LinksFold:
+class LinksFold(DerivedFold):
     """Nodes and pending rows of one partition of `identity.links`.
 
     Args:
-        topic: the topic.
-        partition: number of the partition.
-        log: identity of this incarnation of the topic, `epoch` its number in their order (from 1).
+        topic, partition, log, epoch: as `DerivedFold` takes them.
         limits: what one customer may have.
         erased: what must not come back.
         saved: state and its version, as a checkpoint held them; None for a first beginning.
     """
 
     state_version: Final = state.STATE_VERSION
+    reason = "invalid_message"
 
     def __init__(
         self,
@@ -55,43 +50,19 @@ class LinksFold:
         erased: Erased,
         saved: tuple[bytes, int] | None = None,
     ) -> None:
-        self.log = log
-        self.next_offset = 0
-        """The offset of the record that is due."""
+        super().__init__(topic, partition, log, epoch)
         self.nodes = Nodes(limits)
         if saved is not None:
             self.nodes, self.next_offset = state.restore(*saved, limits)
         self._erased = erased
-        self._place = Place(topic, partition, log)
-        self._version_base = epoch << VERSION_OFFSET_BITS
-        self._output = Output()
 
     @property
     def pending(self) -> int:
         """How many rows `drain` would give, about."""
         return self.nodes.pending
 
-    def skip_to(self, offset: int) -> None:
-        """Go on at `offset`, because the broker does not have the records before it any more."""
-        self.next_offset = max(self.next_offset, offset)
-
-    def apply(self, records: Sequence[Record], *, gap_is_the_logs: bool = False) -> None:
-        """Apply consecutive records; those below the next offset were applied and are skipped.
-
-        Raises:
-            OffsetGap: a record lies beyond the next offset. Those before it are applied.
-        """
-        for record in records:
-            if record.offset != self.next_offset:
-                if record.offset < self.next_offset:
-                    continue
-                if not gap_is_the_logs:
-                    raise OffsetGap(self.next_offset, record.offset)
-            self.next_offset = record.offset + 1
-            try:
-                self.nodes.hear(self._without_erased(read(record.value)))
-            except Unreadable as error:
-                self._refuse(record, str(error))
+    def _hear(self, record: Record) -> None:
+        self.nodes.hear(self._without_erased(read(record.value)))
 
     def hear(self, messages: Iterable[Message]) -> None:
         """Take in what is known before the first record: links that are stored."""
@@ -159,13 +130,6 @@ class LinksFold:
             if not any(erased.has(tenant, "key", key, _told_at(edge)) for key in edge.pair)
         )
         return msgspec.structs.replace(message, edges=left)
-
-    def _refuse(self, record: Record, message: str) -> None:
-        self._output.counts["event", "dead_letter"] += 1
-        self._output.counts["dead_letter", REASON] += 1
-        version = self._version_base + self.next_offset
-        row = dead_letter_row(self._place, record, REASON, "", message, version)
-        self._output.add(DeadLetterRow, row)
 
 
 def _told_at(edge: Edge) -> int:

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from streams.derived_fold import Unreadable
 from streams.identity.edges import Edge
 
 MOST_EDGES: Final = 500
@@ -33,10 +34,6 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 EVERYONE: Final = "*"
-
-
-class Unreadable(Exception):
-    """A record that is no message. The text says where and why."""
 
 
 class Rendered(NamedTuple):

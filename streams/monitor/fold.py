@@ -1,12 +1,11 @@
 """The fold of one partition of `kpi.panes`: partials and ticks in, queues forward, rows out. Pure.
 
-It keeps the contract of `streams.fold.partition.PartitionFold`: what it knows after record n
-depends on the log alone. Its clock is the log's: the time at which records were produced, and ticks
-for what must be judged even though nothing happens. A breach is published before any checkpoint
-vouches for it, and found again under the same id where the log is read again.
+Its clock is the log's: the time at which records were produced, and ticks for what must be judged
+even though nothing happens. A breach is published before any checkpoint vouches for it, and found
+again under the same id where the log is read again.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
@@ -20,37 +19,33 @@ from schemas.live import (
     QueueBreachRow,
     QueueLiveRow,
 )
-from schemas.rows import VERSION_OFFSET_BITS, DeadLetterRow
+from streams.derived_fold import DerivedFold
 from streams.fold.heard import Record
 from streams.fold.live import queue_key
-from streams.fold.output import Output, Place, dead_letter_row
-from streams.fold.partition import OffsetGap
+from streams.fold.output import Output
 from streams.monitor import state
 from streams.monitor.breaches import Breach, Change, Watch, judge
 from streams.monitor.foresight import Foresight
 from streams.monitor.listed import without_erased
 from streams.monitor.live import Live, live
-from streams.monitor.messages import Partial, Tick, Unreadable, read
+from streams.monitor.messages import Partial, Tick, read
 from streams.monitor.queue import Queue, Source
 from streams.monitor.rules import JUDGED_EVERY_MS, STALE_MS, MonitorRules
-
-REASON: Final = "invalid_partial"
 
 QueueName = tuple[str, str]
 
 
-class MonitorFold:
+class MonitorFold(DerivedFold):
     """Queues and pending rows of one partition of `kpi.panes`.
 
     Args:
-        topic: the topic.
-        partition: number of the partition.
-        log: identity of this incarnation of the topic, `epoch` its number in their order (from 1).
+        topic, partition, log, epoch: as `DerivedFold` takes them.
         rules: settings of queues, and what must not come back.
         saved: state and its version, as a checkpoint held them; None for a first beginning.
     """
 
     state_version: Final = state.STATE_VERSION
+    reason = "invalid_partial"
 
     def __init__(
         self,
@@ -61,22 +56,17 @@ class MonitorFold:
         rules: MonitorRules,
         saved: tuple[bytes, int] | None = None,
     ) -> None:
-        self.log = log
-        self.next_offset = 0
-        """The offset of the record that is due."""
+        super().__init__(topic, partition, log, epoch)
         self.now = 0
         """The latest instant that the log told, in milliseconds."""
         self.ticked_at = 0
         """The latest instant that a tick told."""
         self.queues: dict[QueueName, Queue] = {}
         self._rules = rules
-        self._place = Place(topic, partition, log)
-        self._version_base = epoch << VERSION_OFFSET_BITS
         self._watches: dict[QueueName, dict[str, Watch]] = {}
         self._foresight: dict[QueueName, Foresight] = {}
         self._current: dict[Source, int] = {}
         self._changed: dict[QueueName, None] = {}
-        self._output = Output()
         if saved is not None:
             self._restore(state.restore(*saved))
 
@@ -85,33 +75,13 @@ class MonitorFold:
         """How many rows `drain` would give, about."""
         return len(self._changed) + sum(map(len, self._output.rows.values()))
 
-    def skip_to(self, offset: int) -> None:
-        """Go on at `offset`, because the broker does not have the records before it any more."""
-        self.next_offset = max(self.next_offset, offset)
-
-    def apply(self, records: Sequence[Record], *, gap_is_the_logs: bool = False) -> None:
-        """Apply consecutive records; those below the next offset were applied and are skipped.
-
-        Raises:
-            OffsetGap: a record lies beyond the next offset. Those before it are applied.
-        """
-        for record in records:
-            if record.offset != self.next_offset:
-                if record.offset < self.next_offset:
-                    continue
-                if not gap_is_the_logs:
-                    raise OffsetGap(self.next_offset, record.offset)
-            self.next_offset = record.offset + 1
-            try:
-                said = read(record.value)
-            except Unreadable as error:
-                self._refuse(record, str(error))
-                continue
-            self.now = max(self.now, record.timestamp)
-            if isinstance(said, Tick):
-                self._tick(said)
-            else:
-                self.take(said)
+    def _hear(self, record: Record) -> None:
+        said = read(record.value)
+        self.now = max(self.now, record.timestamp)
+        if isinstance(said, Tick):
+            self._tick(said)
+        else:
+            self.take(said)
 
     def take(self, said: Partial) -> None:
         """Take in a partial, but nobody of whom it is known by now that they were erased."""
@@ -268,13 +238,6 @@ class MonitorFold:
             interactions=breach.interactions,
         )
         self._output.add(BreachRecord, (queue_key(name), notice.model_dump_json().encode()))
-
-    def _refuse(self, record: Record, message: str) -> None:
-        self._output.counts["event", "dead_letter"] += 1
-        self._output.counts["dead_letter", REASON] += 1
-        version = self._version_base + self.next_offset
-        row = dead_letter_row(self._place, record, REASON, "", message, version)
-        self._output.add(DeadLetterRow, row)
 
 
 def _instant(at_ms: int) -> datetime:

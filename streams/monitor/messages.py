@@ -10,6 +10,8 @@ from typing import Final
 
 import msgspec
 
+from streams.derived_fold import Unreadable
+
 Waiting = tuple[str, int, int]
 """interaction, when it entered, when it is presumed lost (milliseconds)"""
 Serving = tuple[str, int]
@@ -72,10 +74,6 @@ class Tick(msgspec.Struct, frozen=True, tag_field="type", tag="tick"):
 
     at: int
     current: dict[str, tuple[int, ...]]
-
-
-class Unreadable(Exception):
-    """A record that is no message. The text says where and why."""
 
 
 _decoder: Final[msgspec.json.Decoder[Partial | Tick]] = msgspec.json.Decoder(Partial | Tick)
