@@ -67,6 +67,8 @@ BATCH_SECONDS: Final = 0.1
 DEADLINE_SECONDS: Final = 60.0
 UNCACHED: Final = "import dashboards.wallboard as page; page.FRESH_SECONDS = 0"
 """What many viewers ask in one second is asked once; looks are to see the store itself."""
+THREADS: Final = 5
+"""So many names of threads are shown."""
 QUANTILES: Final = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
 _WAITING: Final = re.compile(
     rf'^switchboard_queue_waiting{{queue="{PROBE_QUEUE}",tenant="default"}} (\S+)$', re.MULTILINE
@@ -265,6 +267,8 @@ def report(rate: float, probes: Sequence[Probe], first: Sample, last: Sample) ->
     cores = (last.cpu_seconds - first.cpu_seconds) / seconds
     print(f"events/s           {events:>12,.0f} of {rate:,.0f}")
     print(f"cores              {cores:>12.2f}")
+    for name, share in sorted(_threads(first, last).items(), key=lambda item: -item[1])[:THREADS]:
+        print(f"  {name:<17}{share:>12.2f}")
     hops = {
         "told": [p.told - p.at for p in probes],
         "told to /metrics": [p.metrics - p.told for p in probes],
@@ -286,6 +290,14 @@ def report(rate: float, probes: Sequence[Probe], first: Sample, last: Sample) ->
         "load_average": os.getloadavg()[0],
     }
     (BUILD / "live.json").write_text(json.dumps(told, indent=2) + "\n")
+
+
+def _threads(first: Sample, last: Sample) -> dict[str, float]:
+    """Cores by name of the threads that used them."""
+    seconds = last.at - first.at
+    return {
+        name: (used - first.threads.get(name, 0.0)) / seconds for name, used in last.threads.items()
+    }
 
 
 def main() -> None:

@@ -114,7 +114,8 @@ class QueueBreachRow(Row):
     has one id however often it is found. `severity` is the worst it came to; `value` and
     `threshold` are those of its last change (opened, worsened, closed) and `worst_value` the worst
     seen. `opened_at` is when the condition had held for its duration. `interactions` are contacts
-    that caused it, those waiting longest first, at most `MOST_CAUSES`. `closed_because` is
+    that caused it, at most `MOST_CAUSES`: of a ratio those in its window that missed, the newest
+    first, else those waiting longest. `closed_because` is
     `recovered`, `closed_hours` (business hours ended) or `no_data`; empty while it is open.
     """
 

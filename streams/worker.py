@@ -128,8 +128,8 @@ class Worker:
         return all(stored.get(tp, 0) >= end for tp, end in ends.items())
 
     def monitors(self) -> list[MonitorFold]:
-        """The folds of `kpi.panes` that are here."""
-        folds = [held.fold for held in self._processed.values()]
+        """The folds of `kpi.panes` that are here, those kept over a rebalance among them."""
+        folds = [held.fold for held in self._held.values()]
         return [fold for fold in folds if isinstance(fold, MonitorFold)]
 
     def current(self, ends: Mapping[TP, int], now_ms: int) -> dict[str, tuple[int, ...]]:

@@ -20,6 +20,7 @@ import msgspec
 from streams.fold.agents import AgentTimeline, state_in
 from streams.fold.interaction import interaction_of
 from streams.fold.known import Interaction
+from streams.fold.legs import Leg
 from streams.fold.output import Place, RowTuple
 from streams.fold.panes import QUEUE_COUNTS, Contribution, Pane, PaneKey
 from streams.fold.rules import DAY_MS, FoldRules
@@ -36,8 +37,10 @@ OFFERED: Final = 4
 
 Queue = tuple[str, str]
 """tenant, queue"""
+Missed = tuple[str, str, int, int]
+"""interaction, how it left the queue, when it entered, how long it waited (milliseconds)"""
 
-_WHO: Final = ("waiting", "serving", "carried_waiting", "carried_serving", "gone")
+_WHO: Final = ("waiting", "serving", "carried_waiting", "carried_serving", "gone", "missed")
 
 _to_json: Final = msgspec.json.Encoder().encode
 
@@ -70,11 +73,13 @@ class LivePart:
         self._epoch = epoch
         self._state = state
         self._channel = channel
+        self._rules = rules
         self._horizon_ms = rules.horizons_ms.get(channel, 0)
         self._open: dict[Subject, list[Open]] = {}
         self._in_pane: dict[PaneKey, dict[Subject, list[Open]]] = {}
-        self._named: dict[PaneKey, dict[Subject, None]] = {}
-        """Who may not be in a pane as when it was told last."""
+        self._named: dict[PaneKey, dict[Subject, Missed | None]] = {}
+        """Who may not be in a pane as when it was told last, and what they missed there."""
+        self._shortest: dict[str, int] = {}
         self._panes: dict[PaneKey, Pane] = {}
         self._carried: set[Subject] = set()
         self._heard: dict[Queue, list[str]] = {}
@@ -122,7 +127,7 @@ class LivePart:
         """A contact is over, or not held any more."""
         for listed in self._open.pop(subject, ()):
             key = listed.key
-            self._name(key, subject)
+            self._name(key, subject, None)
             inside = self._in_pane.get(key)
             if inside is not None:
                 inside.pop(subject, None)
@@ -248,6 +253,8 @@ class LivePart:
                     self._say(said, of_contact)
             if gone:
                 said["gone"] = gone
+        if missed := [one for one in named.values() if one is not None]:
+            said["missed"] = missed
         pane.listed = bool(inside)
 
     def _say(self, said: dict[str, Any], listed: list[Open]) -> None:
@@ -271,7 +278,7 @@ class LivePart:
             key = (subject[0], visit.queue, self._channel, known.direction, "offered", pane_at)
             # Also where they came and went since: whoever told of this before, and was killed, may
             # have named them.
-            self._name(key, subject)
+            self._name(key, subject, self._missed(subject, visit))
             if not visit.outcome:
                 entered_at = visit.entered_at
             elif visit.outcome == "answered" and visit.ended_at is None:
@@ -285,11 +292,25 @@ class LivePart:
         if found:
             self._open[subject] = found
 
-    def _name(self, key: PaneKey, subject: Subject) -> None:
+    def _name(self, key: PaneKey, subject: Subject, missed: Missed | None) -> None:
         named = self._named.get(key)
         if named is None:
             named = self._named[key] = {}
-        named[subject] = None
+        named[subject] = missed
+
+    def _missed(self, subject: Subject, visit: Leg) -> Missed | None:
+        """What stage 2 may name as a cause: left without an answer, or with a late one."""
+        wait_ms = visit.wait_ms
+        if wait_ms is None:
+            return None
+        shortest = self._shortest.get(visit.queue, -1)
+        if shortest < 0:
+            # Which of the waits that are counted is the target is the affair of who reads them.
+            shortest = min(self._rules.thresholds_of(visit.queue), default=0)
+            self._shortest[visit.queue] = shortest
+        if visit.outcome == "answered" and wait_ms <= shortest:
+            return None
+        return (subject[1], visit.outcome, visit.entered_at, wait_ms)
 
     def _touch(self, key: PaneKey) -> None:
         pane = self._state.panes.get(key)

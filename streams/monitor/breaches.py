@@ -15,7 +15,6 @@ from typing import Any, Final, Literal
 
 import xxhash
 
-from schemas.live import MOST_CAUSES
 from schemas.queues import (
     LOW_IS_BAD,
     WINDOWED,
@@ -160,7 +159,7 @@ def _judge_one(
             value=verdict.value,
             worst_value=verdict.value,
             threshold=verdict.reached[worst],
-            interactions=live.longest_waiting[:MOST_CAUSES],
+            interactions=_caused_by(name, alert, live),
         )
         changes.append(("opened", breach))
     elif due and breach is not None and (due[-1], breach.severity) == ("critical", "warning"):
@@ -168,7 +167,7 @@ def _judge_one(
         breach.worsened_at = live.at
         breach.value = verdict.value
         breach.threshold = verdict.reached["critical"]
-        breach.interactions = live.longest_waiting[:MOST_CAUSES]
+        breach.interactions = _caused_by(name, alert, live)
         changes.append(("worsened", breach))
     elif breach is not None and verdict.closes is not None:
         breach.value, breach.threshold = verdict.value, verdict.closes
@@ -228,6 +227,11 @@ def _window(name: str, alert: AlertThresholds | CompoundAlert) -> str:
     if isinstance(alert, CompoundAlert):
         return alert.window if any(c.kpi in WINDOWED for c in conditions_of(alert.when)) else ""
     return alert.window if name in WINDOWED else ""
+
+
+def _caused_by(name: str, alert: AlertThresholds | CompoundAlert, live: Live) -> tuple[str, ...]:
+    kpi = conditions_of(alert.when)[0].kpi if isinstance(alert, CompoundAlert) else name
+    return live.caused_by(kpi, alert.window)
 
 
 def _worse(kpi: str, one: float, other: float) -> float:

@@ -166,6 +166,7 @@ def without_erased(pane: PanePart, is_erased: Callable[[str, int], bool]) -> Pan
         carried_waiting=waits(pane.carried_waiting),
         carried_serving=serves(pane.carried_serving),
         gone=tuple(name for name in pane.gone if not is_erased(name, known_at)),
+        missed=tuple(one for one in pane.missed if not is_erased(one[0], one[2])),
     )
 
 

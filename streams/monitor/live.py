@@ -1,11 +1,11 @@
 """What a queue's state says at one instant: live values, windows, and KPIs of alerts. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
-from schemas.live import AGENT_STATES, HORIZONS, QUANTILES, WINDOWS
-from schemas.queues import WINDOWED, AlertThresholds, CompoundAlert, QueueSettings
+from schemas.live import AGENT_STATES, HORIZONS, MOST_CAUSES, QUANTILES, WINDOWS
+from schemas.queues import WINDOWED, AlertThresholds, CompoundAlert, QueueSettings, conditions_of
 from streams.monitor.queue import OUTCOMES, Queue
 from streams.monitor.rules import MonitorRules, ServiceLevel, is_open
 from streams.monitor.vectors import (
@@ -66,6 +66,8 @@ class Live:
     forecast: Mapping[str, float | None]
     agents_needed: int | None
     brier: Mapping[str, float]
+    causes: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    """By the KPI of a rolling window that an alert judges, and the window: who missed."""
 
     def kpi(self, kpi: str, window: str) -> float | None:
         """The value that an alert on `kpi` judges; None where it is not known."""
@@ -96,6 +98,10 @@ class Live:
         if kpi in WINDOWED and self.windows[alert.window].offered < alert.minimum_contacts:
             return None
         return self.kpi(kpi, alert.window)
+
+    def caused_by(self, kpi: str, window: str) -> tuple[str, ...]:
+        """The interactions that an alert on a KPI names: who missed, else who waits longest."""
+        return (self.causes.get((kpi, window)) or self.longest_waiting)[:MOST_CAUSES]
 
     def row(self, version: int) -> tuple[Any, ...]:
         """The row of `QueueLiveRow`."""
@@ -163,7 +169,37 @@ def live(
         forecast=forecast or {},
         agents_needed=agents_needed,
         brier=brier or {},
+        causes=_causes(queue, settings, service_level, waiting),
     )
+
+
+def _causes(
+    queue: Queue, settings: QueueSettings, rule: ServiceLevel, waiting: list[tuple[int, str]]
+) -> dict[tuple[str, str], tuple[str, ...]]:
+    begins = {window.name: window.begin * 1000 for window in queue.windows}
+    judged = {(kpi, alert.window) for kpi, alert in settings.alerts.items()}
+    for alert in settings.compound_alerts.values():
+        judged |= {(c.kpi, alert.window) for c in conditions_of(alert.when)}
+    target_ms = settings.target_ms
+    found: dict[tuple[str, str], tuple[str, ...]] = {}
+    for kpi, window in judged:
+        begin = begins[window]
+        match kpi:
+            case "service_level_ratio":
+                # Who waits past the target has missed it, whatever follows.
+                late = tuple(
+                    contact
+                    for entered_at, contact in waiting
+                    if entered_at >= begin and queue.now - entered_at > target_ms
+                )
+                short_ms = settings.short_abandon_ms
+                left = queue.causes.of_service_level(begin, rule, target_ms, short_ms)
+                found[kpi, window] = tuple(dict.fromkeys((*late, *left)))
+            case "abandonment_ratio":
+                found[kpi, window] = queue.causes.of_abandonment(begin)
+            case "average_speed_of_answer_seconds":
+                found[kpi, window] = queue.causes.of_answer(begin)
+    return found
 
 
 def _values(window: Window, rule: ServiceLevel, past_target: list[int]) -> WindowValues:

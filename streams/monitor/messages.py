@@ -18,6 +18,10 @@ Serving = tuple[str, int]
 """interaction, when it is presumed lost"""
 
 
+Missed = tuple[str, str, int, int]
+"""interaction, how it left the queue, when it entered, how long it waited (milliseconds)"""
+
+
 class PanePart(msgspec.Struct, frozen=True):
     """What one source partition knows of the contacts offered to a queue in ten seconds.
 
@@ -25,6 +29,7 @@ class PanePart(msgspec.Struct, frozen=True):
     open; the `carried_` ones were open in an earlier log already and did not speak since. They are
     all that are open there or, of `changes`, only some: those that are named are as they stand
     there, `gone` ones neither wait nor are served in this pane, and of others nothing is said.
+    `missed` are those of whom there is news that left without an answer, or had a late one.
     """
 
     channel: str
@@ -43,6 +48,7 @@ class PanePart(msgspec.Struct, frozen=True):
     carried_serving: tuple[Serving, ...] = ()
     changes: bool = False
     gone: tuple[str, ...] = ()
+    missed: tuple[Missed, ...] = ()
 
 
 class Partial(msgspec.Struct, frozen=True, tag_field="type", tag="partial"):

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from schemas.live import WINDOWS
 from schemas.rows import QUEUE_PANE_SECONDS
+from streams.monitor.causes import Causes
 from streams.monitor.listed import Listed, Open, nobody
 from streams.monitor.messages import PanePart, Partial
 from streams.monitor.rules import MonitorRules
@@ -106,6 +107,7 @@ class Queue:
         """The greatest that `totals` came to: a counter never goes back."""
         self.forgotten: dict[tuple[str, int], int] = {}
         """Log and partition -> the greatest version among panes that were let go."""
+        self.causes = Causes()
         self.sources: set[Source] = set()
         self.windows: list[Window] = []
         self._open: set[tuple[int, PartKey]] = set()
@@ -161,6 +163,7 @@ class Queue:
             listed = before.listed
         listed.take(said.version, pane)
         if before is None or before.version < said.version:
+            self.causes.take(pane, target_ms)
             part = Part(
                 *((said.topic, said.partition), said.epoch, said.version),
                 *(vector_of(pane, target_ms, short_ms), pane.wait_bins, listed),
@@ -225,11 +228,11 @@ class Queue:
         return counts if known else None
 
     def forget(self, is_erased: Callable[[str, int], bool]) -> int:
-        """Take contacts from the lists of who is open; how many. What they counted for stays.
+        """Take contacts from the lists of who is open, or missed; how many. Sums stay.
 
         `is_erased` is asked with the name and an instant at which the contact was known.
         """
-        gone = 0
+        gone = self.causes.forget(is_erased)
         for pane_at, parts in self.parts.items():
             for key, part in parts.items():
                 gone += part.listed.forget(is_erased, pane_at * 1000)

@@ -10,11 +10,13 @@ import msgspec
 
 from streams.fold.state import StateUnreadable
 from streams.monitor.breaches import Watch
+from streams.monitor.causes import Causes
 from streams.monitor.foresight import Foresight
 from streams.monitor.listed import restored as restored_listed
+from streams.monitor.messages import Missed
 from streams.monitor.queue import Agents, Part, Queue
 
-STATE_VERSION: Final = 3
+STATE_VERSION: Final = 4
 
 
 class Saved(msgspec.Struct, array_like=True):
@@ -40,6 +42,7 @@ class SavedQueue(msgspec.Struct, array_like=True):
     forgotten: list[tuple[tuple[str, int], int]]
     watches: dict[str, Watch]
     foresight: Foresight = msgspec.field(default_factory=Foresight)
+    missed: list[Missed] = msgspec.field(default_factory=list)
 
 
 _encoder: Final = msgspec.msgpack.Encoder()
@@ -61,6 +64,7 @@ _PARTS: Final = SavedQueue.__struct_fields__.index("parts")
 _UPGRADES: Final[dict[int, Callable[[bytes], bytes]]] = {
     1: lambda saved: saved,  # its queues end before `foresight`, and so have none
     2: _named_whole,
+    3: lambda saved: saved,  # its queues end before `missed`
 }
 """Saved form of version n -> saved form of version n + 1."""
 
@@ -82,6 +86,7 @@ def saved_queue(queue: Queue, watches: dict[str, Watch], foresight: Foresight) -
         list(queue.forgotten.items()),
         watches,
         foresight,
+        queue.causes.save(),
     )
 
 
@@ -99,6 +104,7 @@ def restored_queue(saved: SavedQueue, now: int, timezone: str) -> Queue:
     queue.heard = {topic: set(names) for topic, names in saved.heard.items()}
     queue.totals, queue.shown = saved.totals, saved.shown
     queue.forgotten = dict(saved.forgotten)
+    queue.causes = Causes(saved.missed)
     queue.begin_windows(timezone)
     return queue
 

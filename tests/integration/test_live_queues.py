@@ -6,16 +6,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from prometheus_client.parser import text_string_to_metric_families
 
 from schemas.live import BreachNotice
 from schemas.topics import EVENTS_CALL, QUEUE_BREACHES
 from tests.integration.conftest import Sent, wait_for
 from tests.integration.test_lifecycle import (
     PARTITIONS,
+    SOURCES,
     Workplace,
     on_one_broker,
     place,
 )
+from tests.support.worker import WorkerProcess
 
 __all__ = ["place"]
 
@@ -36,14 +39,22 @@ def event(subject: str, kind: str, data: dict[str, str]) -> Sent:
     return Sent(EVENTS_CALL, subject.encode(), json.dumps(said).encode())
 
 
-def entered(number: int) -> Sent:
+def entered(number: int, queue: str = "help") -> Sent:
     """A caller enters the queue."""
-    return event(f"call-{number}", "queue.entered", {"queue": "help"})
+    return event(f"call-{number}", "queue.entered", {"queue": queue})
 
 
 def gone(number: int) -> Sent:
     """A caller hangs up."""
     return event(f"call-{number}", "queue.exited", {"queue": "help", "reason": "abandoned"})
+
+
+STEADY = {
+    "switchboard_queue_waiting",
+    "switchboard_queue_oldest_enqueued_timestamp_seconds",
+    "switchboard_queue_contacts_total",
+    "switchboard_queue_breaches_open",
+}
 
 
 def breaches(place: Workplace) -> list[dict[str, Any]]:
@@ -53,6 +64,20 @@ def breaches(place: Workplace) -> list[dict[str, Any]]:
 def waiting(place: Workplace) -> int:
     rows = place.store.query("SELECT waiting FROM queue_live FINAL WHERE queue = 'help'")
     return int(rows[0]["waiting"]) if rows else -1
+
+
+def shown(worker: WorkerProcess) -> dict[str, dict[tuple[str, ...], float]]:
+    """What a scrape of a worker says of queues and must not change while nothing happens.
+
+    By queue, and by metric and further labels.
+    """
+    found: dict[str, dict[tuple[str, ...], float]] = {}
+    for family in text_string_to_metric_families(worker.get("/metrics")[1]):
+        for sample in family.samples:
+            if sample.name in STEADY and (queue := sample.labels["queue"]):
+                labels = {k: v for k, v in sample.labels.items() if k not in {"queue", "tenant"}}
+                found.setdefault(queue, {})[sample.name, *labels.values()] = sample.value
+    return found
 
 
 async def notices(bootstrap: str) -> list[BreachNotice]:
@@ -86,3 +111,42 @@ def test_a_worker_that_is_killed_causes_no_second_breach(place: Workplace) -> No
     assert (breach["severity"], breach["closed_because"]) == ("warning", "recovered")
     said = {(n.breach_id, n.change) for n in asyncio.run(notices(place.run.bootstrap))}
     assert said == {(breach["breach_id"], "opened"), (breach["breach_id"], "closed")}
+
+
+@on_one_broker
+def test_no_scrape_shows_a_gap_or_a_jump_while_another_worker_takes_over(place: Workplace) -> None:
+    workers = [place.start(**ALERTS), place.start(**ALERTS)]
+    half = SOURCES * PARTITIONS // 2
+    wait_for(lambda: all(worker.partitions == half for worker in workers), "half each")
+    queues = [f"queue-{n}" for n in range(8)]  # some of them lie in either partition
+    place.publish([entered(n, queues[n % len(queues)]) for n in range(3 * len(queues))])
+    complete = {
+        ("switchboard_queue_waiting",): 3,
+        ("switchboard_queue_contacts_total", "offered"): 3,
+        ("switchboard_queue_breaches_open", "waiting", "warning"): 1,
+    }
+
+    def all_shown() -> bool:
+        before.clear()
+        before.extend(shown(worker) for worker in workers)
+        together = before[0] | before[1]
+        return len(together) == len(queues) and all(
+            complete.items() <= values.items() for values in together.values()
+        )
+
+    before: list[dict[str, dict[tuple[str, ...], float]]] = []
+    wait_for(all_shown, "every queue at one of two workers")
+    assert all(before), "each worker owns some queues"
+    assert not before[0].keys() & before[1].keys(), "one owner a queue"
+    workers[0].process.kill()
+    expected, kept = before[0] | before[1], before[1].keys()
+    scrapes = []
+
+    def taken_over() -> bool:
+        scrapes.append(shown(workers[1]))
+        return scrapes[-1].keys() == expected.keys()
+
+    wait_for(taken_over, "the queues of the one that was killed")
+    for scrape in scrapes:
+        assert kept <= scrape.keys(), "what a worker keeps, it goes on showing"
+        assert {queue: expected[queue] for queue in scrape} == scrape

@@ -380,7 +380,7 @@ def test_a_state_from_before_forecasts_is_read() -> None:
     for queue in queues:
         for _, _, part in queue[1]:
             part[-1:] = part[-1][2:]
-    old = msgspec.msgpack.encode([*head, [queue[:-1] for queue in queues]])
+    old = msgspec.msgpack.encode([*head, [queue[:-2] for queue in queues]])
     monitor = MonitorFold("kpi.panes", 0, "monitor-log", 1, stages.rules, (old, 1))
     assert monitor.queues.keys() == stages.monitor.queues.keys()
     assert all(not live.forecast for live, _ in monitor.lives())
