@@ -45,7 +45,7 @@ from streams.kafka_broker import KafkaBroker
 from streams.lanes import BROKER, STORE
 from streams.monitor.beginning import MonitorBeginning
 from streams.monitor.messages import Tick
-from streams.monitor.samples import values_of
+from streams.monitor.samples import CURRENT, values_of
 from streams.progress import Progress
 from streams.rules import limits_of, monitor_rules_of, rules_of
 from streams.takeover import Takeover
@@ -67,6 +67,8 @@ SHOW_SECONDS: Final = 0.5
 PRESENT_MS: Final = 5_000
 """A monitor that read a tick so lately has come to the present. One that was taken over and is not
 there yet is not shown: its counters would go back, which looks like a restart."""
+LONGEST_REST_MS: Final = 60_000
+"""How long a rebalance may take: whoever is not back by then has lost its partitions to others."""
 ASK_SECONDS: Final = 10.0
 LOGS_SECONDS: Final = 5.0
 """How often a worker that may have nothing to store asks whether topics were made anew."""
@@ -221,15 +223,25 @@ class Pipeline:
     def show_queues(self) -> None:
         """Lay out what a scrape that begins now shows: of monitors that have come to the present.
 
+        One that a rebalance took out of it goes on showing what it knows, as not current.
+
         On the event loop, where the folds are.
         """
         now_ms = time.time_ns() // 1_000_000
-        self._samples = [
-            Sample(seen.tenant, seen.queue, values_of(seen, watches))
-            for fold in self.worker.monitors()
-            if now_ms - fold.ticked_at <= PRESENT_MS
-            for seen, watches in fold.lives()
-        ]
+        self._samples = []
+        for fold, revoked_at in self.worker.monitors():
+            present = now_ms - fold.ticked_at <= PRESENT_MS
+            if not present and (
+                revoked_at is None
+                or revoked_at - fold.ticked_at > PRESENT_MS
+                or now_ms - revoked_at > LONGEST_REST_MS
+            ):
+                continue
+            for seen, watches in fold.lives():
+                values = values_of(seen, watches)
+                if not present and CURRENT in values:
+                    values[CURRENT] = 0
+                self._samples.append(Sample(seen.tenant, seen.queue, values))
 
     async def run_until(
         self, ends: Mapping[TP, int], shown: Callable[[int], None] = lambda _: None

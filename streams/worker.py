@@ -19,7 +19,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from faust.types import TP
@@ -28,6 +28,7 @@ from sinks.writer import Writer
 from streams.blocks import ROW_BYTES, Block, Pace, filled, parts_of, rest_after
 from streams.flight import Flight
 from streams.fold.partition import PartitionFold
+from streams.folds import Fold
 from streams.health import Health
 from streams.identity.fold import LinksFold
 from streams.lanes import BROKER, STORE, Lanes
@@ -74,6 +75,9 @@ class Worker:
         self._unknown = UnknownFields()
         self._held: dict[TP, Held] = {}
         self._active: frozenset[TP] | None = None
+        self._kept: dict[TP, Fold] = {}
+        """What was here when the last rebalance began, at `_revoked_at` (milliseconds)."""
+        self._revoked_at = 0
         self._lock = asyncio.Lock()
         self._telling = asyncio.Lock()
         self.lanes = Lanes(health)
@@ -127,10 +131,15 @@ class Worker:
         stored = self.positions()
         return all(stored.get(tp, 0) >= end for tp, end in ends.items())
 
-    def monitors(self) -> list[MonitorFold]:
-        """The folds of `kpi.panes` that are here, those kept over a rebalance among them."""
-        folds = [held.fold for held in self._held.values()]
-        return [fold for fold in folds if isinstance(fold, MonitorFold)]
+    def monitors(self) -> Iterator[tuple[MonitorFold, int | None]]:
+        """The folds of `kpi.panes` that are here.
+
+        With each that was here before the last rebalance the instant (milliseconds) of that.
+        """
+        for tp, held in self._held.items():
+            if isinstance(held.fold, MonitorFold):
+                kept = self._kept.get(tp) is held.fold
+                yield held.fold, self._revoked_at if kept else None
 
     def current(self, ends: Mapping[TP, int], now_ms: int) -> dict[str, tuple[int, ...]]:
         """Topic -> partitions that are read up to the present, as `streams.present` says."""
@@ -388,6 +397,8 @@ class Worker:
         what the next one will store.
         """
         self._active = None
+        self._revoked_at = time.time_ns() // 1_000_000
+        self._kept = {tp: held.fold for tp, held in self._held.items()}
         try:
             async with asyncio.timeout(self._pace.revoke_seconds):
                 await self.settle()

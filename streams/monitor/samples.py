@@ -12,6 +12,7 @@ from streams.monitor.breaches import Watch
 from streams.monitor.live import Live
 
 Values = Iterator[tuple[str, tuple[str, ...], float | None]]
+CURRENT: Final[tuple[str, tuple[str, ...]]] = ("queue_current", ())
 TARGET: Final = ("service_level_target", "target")
 
 
@@ -23,7 +24,7 @@ def values_of(live: Live, watches: Mapping[str, Watch]) -> dict[tuple[str, tuple
 
 def _now(live: Live) -> Values:
     if live.queue:
-        yield "queue_current", (), live.current
+        yield *CURRENT, live.current
         yield "queue_waiting", (), live.waiting
         oldest = live.oldest_enqueued_at
         seconds = None if oldest is None else oldest / 1000

@@ -145,3 +145,29 @@ def test_queues_are_stored_ahead_of_the_block_and_vouched_for_by_none(bench: Ben
         await worker.stop()
 
     run(test)
+
+
+def test_what_is_kept_over_a_rebalance_is_shown_meanwhile_and_what_is_taken_over_is_not(
+    bench: Bench,
+) -> None:
+    kept, taken_over = TP(KPI_PANES, 0), TP(KPI_PANES, 1)
+
+    async def test() -> None:
+        worker = bench.worker()
+        await worker.recover(frozenset({kept}))
+        ((fold, revoked_at),) = worker.monitors()
+        assert revoked_at is None
+        await worker.revoke()
+        ((same, revoked_at),) = worker.monitors()
+        assert same is fold
+        assert revoked_at is not None
+        await worker.recover(frozenset({kept, taken_over}))
+        shown = {id(monitor): since for monitor, since in worker.monitors()}
+        assert len(shown) == 2
+        assert shown.pop(id(fold)) == revoked_at
+        assert list(shown.values()) == [None]
+        await worker.recover(frozenset({taken_over}))
+        assert len(list(worker.monitors())) == 1
+        await worker.stop()
+
+    run(test)
