@@ -23,7 +23,8 @@ def person(contact: Contact) -> Hashable:
 def known(truth: Truth) -> Who:
     """The customer, as far as anybody can know: by identifiers that were shown together or linked.
 
-    What was undone binds nothing.
+    What was undone binds nothing, and nothing binds two customer numbers: they are two customers,
+    and what both were shown with (a household's telephone) is that of whom it was first shown with.
     """
     root = known_by(truth)
     return lambda contact: root(contact.identifiers[0]) if contact.identifiers else None
@@ -39,12 +40,20 @@ def known_by(truth: Truth) -> Callable[[Hashable], Hashable]:
             identifier = parent
         return identifier
 
-    for bond in truth.bonds:
-        if bond.undone_at is None:
-            parents[root(bond.a)] = root(bond.b)
+    bound = [(bond.at, bond.a, bond.b) for bond in truth.bonds if bond.undone_at is None]
     for contact in truth.contacts:
-        for other in contact.identifiers[1:]:
-            parents[root(other)] = root(contact.identifiers[0])
+        first, *others = contact.identifiers or [("", "", "")]
+        bound += [(contact.started_at, other, first) for other in others]
+    numbers: dict[Hashable, Hashable] = {}
+    for _, *pair in sorted(bound):
+        for identifier in pair:
+            if identifier[0] == "customer_number":
+                numbers.setdefault(root(identifier), identifier)
+        one, other = map(root, pair)
+        if one != other and not {one, other} <= numbers.keys():
+            parents[one] = other
+            if one in numbers:
+                numbers[other] = numbers[one]
     return root
 
 

@@ -88,6 +88,6 @@ def _reached(centre: Centre, contact: Contact, queue: QueueModel, agent: Agent) 
 def _step(
     centre: Centre, contact: Contact, step: str, queue: QueueModel, agent: Agent, reason: str = ""
 ) -> None:
-    contact.callback.append((centre.env.now, step))
+    contact.callback.append((centre.env.now, step, queue.name))
     told = Callback(queue=queue.name, agent=agent.name, reason=reason)
     centre.say(contact, f"callback.{step}", told)

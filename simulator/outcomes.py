@@ -1,4 +1,4 @@
-"""Figures of what becomes of contacts: menus, callbacks, replies, ratings, campaigns, … Pure.
+"""Figures of what becomes of contacts: menus, ratings, replies, solutions, voice quality, … Pure.
 
 By the definitions of the KPI catalogue, over the truth. Each function takes the contacts to count,
 so that any split is a filter; instants and windows are milliseconds. Counts are whole numbers,
@@ -8,13 +8,12 @@ means and ratios floats, None where there is nothing to divide by.
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from itertools import pairwise
-from operator import attrgetter
 from typing import Final, Literal, NamedTuple
 
 from simulator.clock import DAY_MS
 from simulator.customers import Who, person
 from simulator.figures import Figures, mean_seconds, quantile_seconds, ratio
-from simulator.truth import Blocked, Contact, Leg, Mailing, Person, SelfService, Staff
+from simulator.truth import Contact, Leg, Staff
 
 SOLVED: Final = ("solved", "closed")
 HOUR_MS: Final = 3_600_000
@@ -51,42 +50,6 @@ def menu_figures(contacts: Sequence[Contact], came: Came, who: Who = person) -> 
         "menu_containment_ratio": ratio(contained, entered),
         "menu_true_containment_ratio": ratio(truly, entered),
         "menu_agent_requested_ratio": ratio(asked, entered),
-    }
-
-
-def callback_figures(contacts: Sequence[Contact]) -> Figures:
-    """Callbacks: asked for by one interaction, attempted and connected by others linked to it."""
-    requested = {
-        c.interaction: at for c in contacts for at, step in c.callback if step == "requested"
-    }
-    steps = [(c, at, step) for c in contacts for at, step in c.callback]
-    reached = [at - requested[c.linked_to] for c, at, step in steps if step == "connected"]
-    kinds = [step for _, _, step in steps]
-    offered = kinds.count("offered")
-    return {
-        "callback_offered": offered,
-        "callback_accepted_ratio": ratio(len(requested), offered),
-        "callback_requested": len(requested),
-        "callback_attempted": kinds.count("attempted"),
-        "callback_connected": len(reached),
-        "callback_failed": kinds.count("failed"),
-        "callback_connected_ratio": ratio(len(reached), len(requested)),
-        "average_time_to_callback_seconds": mean_seconds(reached, len(reached)),
-    }
-
-
-def trunk_figures(
-    contacts: Iterable[Contact], blocked: Iterable[Blocked], *, told: bool
-) -> Figures:
-    """Attempts to call, and those that found no line; unknown where no attempt is ever `told` of
-    that did not.
-    """
-    blocks = len(list(blocked))
-    attempts = blocks + sum(contact.channel == "call" for contact in contacts)
-    return {
-        "calls_attempted": attempts if told else None,
-        "calls_blocked": blocks if told else None,
-        "blocked_ratio": ratio(blocks, attempts) if told else None,
     }
 
 
@@ -349,11 +312,21 @@ def _union(spans: Iterable[tuple[int, int]]) -> int:
     return covered
 
 
-def adherence_figures(staff: Sequence[Staff]) -> Figures:
+Counts = Callable[[int], bool]
+"""Whether what began at an instant is to be counted."""
+
+
+def _always(_: int) -> bool:
+    return True
+
+
+def adherence_figures(staff: Sequence[Staff], counts: Counts = _always) -> Figures:
     """Time in the scheduled activity: at work for `work`, paused for everything else."""
     scheduled = adhered = 0
     for one in staff:
         for begin, end, activity in one.schedule:
+            if not counts(begin):
+                continue
             scheduled += end - begin
             for (since, state, _), (until, _, _) in pairwise(one.states):
                 fits = (state == "paused") != (activity == "work") and state != "offline"
@@ -366,75 +339,12 @@ def adherence_figures(staff: Sequence[Staff]) -> Figures:
     }
 
 
-def slot_occupancy(staff: Sequence[Staff]) -> Figures:
+def slot_occupancy(staff: Sequence[Staff], counts: Counts = _always) -> Figures:
     """Slots in use, divided by those there were while available or on a contact."""
     used = offered = 0
     for one in staff:
         for (since, state, slots), (until, _, _) in pairwise(one.states):
-            if state not in ("offline", "paused"):
+            if state not in ("offline", "paused") and counts(since):
                 used += slots * (until - since)
                 offered += one.slots_max * (until - since)
     return {"slot_occupancy_ratio": ratio(used, offered)}
-
-
-def selfservice_figures(
-    used: Sequence[SelfService],
-    came: Came,
-    whose: Callable[[SelfService], Hashable] = attrgetter("customer"),
-) -> Figures:
-    """Self-service: solved, and deflected, which is used without a contact within 24 hours."""
-    solved = sum(one.outcome == "solved" for one in used)
-    deflected = sum(not came(whose(one), one.at, one.at + DAY_MS) for one in used)
-    return {
-        "selfservice_used": len(used),
-        "selfservice_solved": solved,
-        "selfservice_deflected": deflected,
-        "selfservice_success_ratio": ratio(solved, len(used)),
-        "deflection_ratio": ratio(deflected, len(used)),
-    }
-
-
-def campaign_figures(
-    mailings: Sequence[Mailing],
-    contacts: Sequence[Contact],
-    who: Who = person,
-    whose: Callable[[Mailing], Hashable] = attrgetter("customer"),
-) -> Figures:
-    """Messages of campaigns, the contacts within 24 hours after one, and those it really caused."""
-    sent = len(mailings)
-    names = {one.campaign for one in mailings}
-    delivered = sum(one.delivered_at is not None for one in mailings)
-    opened = sum(one.opened_at is not None for one in mailings)
-    clicked = sum(one.clicked_at is not None for one in mailings)
-    written: dict[Hashable, list[int]] = defaultdict(list)
-    for one in mailings:
-        written[whose(one)].append(one.sent_at)
-    after = sum(
-        any(sent_at < c.started_at <= sent_at + DAY_MS for sent_at in written[who(c)])
-        for c in contacts
-        if c.direction == "inbound" and who(c) is not None
-    )
-    return {
-        "campaign_sent": sent,
-        "campaign_failed": sum(one.failed_at is not None for one in mailings),
-        "campaign_delivered": delivered,
-        "campaign_opened": opened,
-        "campaign_clicked": clicked,
-        "campaign_delivered_ratio": ratio(delivered, sent),
-        "campaign_opened_ratio": ratio(opened, sent),
-        "campaign_clicked_ratio": ratio(clicked, sent),
-        "campaign_contacts": after,
-        "campaign_contacts_caused": sum(contact.cause in names for contact in contacts),
-    }
-
-
-def churn_figures(people: Iterable[Person]) -> Figures:
-    """Customers who said that they leave, and those of them who came back."""
-    known = list(people)
-    churned = sum(one.churned_at is not None for one in known)
-    return {
-        "customers": len(known),
-        "customers_churned": churned,
-        "customers_returned": sum(one.returned_at is not None for one in known),
-        "churn_ratio": ratio(churned, len(known)),
-    }

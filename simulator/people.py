@@ -17,6 +17,9 @@ DOMAINS: Final = ("example.org", "example.com", "example.net")
 NETWORKS: Final = ("x", "instagram", "facebook")
 GIVEN: Final = ("Ada", "Alan", "Barbara", "Edsger", "Grace", "Ida", "Katherine", "Linus", "Radia")
 
+SPREADING: Final = 2_654_435_761
+"""Multiplied by it, neighbouring numbers lie far apart: 2^32 divided by the golden ratio."""
+
 Shown = tuple[str, str, str]
 
 
@@ -52,18 +55,34 @@ class Population:
         if several:
             identifiers.append(("phone", f"+1555{6_000_000 + number}", ""))
         language = dice.weighted(self._people.languages)
-        return Person(number, language, identifiers, name=name)
+        return Person(number, language, identifiers, name=name, shared=self._shared(number))
+
+    def _shared(self, number: int) -> Shown | None:
+        """The telephone of a household of two, of whom either may appear first."""
+        household = (number + 1) // 2
+        place = household * SPREADING % 2**32 / 2**32
+        if place >= self._people.household_share:
+            return None
+        return ("phone", f"+1555{4_000_000 + household}", "")
 
 
 def shown_by(person: Person, channel: str, dice: Dice, anonymous_share: float) -> list[Shown]:
-    """What a contact on `channel` shows of its customer: nothing, if anonymous."""
+    """What a contact on `channel` shows of its customer: nothing, if anonymous.
+
+    A shared telephone is shown alone, or in a chat beside the number of the customer.
+    """
     if dice.chance(anonymous_share):
         return []
     kinds = {"call": "phone", "chat": "customer_number", "email": "email", "social": "handle"}
     own = [i for i in person.identifiers if i[0] == kinds[channel]]
+    others = person.identifiers
+    if person.shared is not None and channel == "call":
+        own = [*own, person.shared]
+    elif person.shared is not None and channel == "chat":
+        others = [person.shared]
     shown = [dice.pick(own)]
-    if dice.chance(0.2):
-        more = dice.pick(person.identifiers)
+    if shown[0] != person.shared and dice.chance(0.2):
+        more = dice.pick(others)
         if more not in shown:
             shown.append(more)
     return shown

@@ -101,6 +101,8 @@ class PeopleModel(Section):
     """Contacts of which nothing is known of the customer (a hidden number, say)."""
     several_identifiers_share: Share = 0.4
     """Customers with more than one phone number or handle."""
+    household_share: Share = 0.15
+    """Customers who share a telephone with somebody else, and call from it at times."""
 
 
 class CallModel(Section):

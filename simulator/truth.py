@@ -20,13 +20,15 @@ MenuOutcome = Literal["contained", "agent_requested", "hung_up"]
 class Person:
     """A customer, whom only the simulation knows to be one.
 
-    `identifiers` are (kind, value, network), the ones shown most often first.
+    `identifiers` are (kind, value, network), the ones shown most often first; `shared` is one that
+    is somebody else's as well, if any.
     """
 
     number: int
     language: str
     identifiers: list[tuple[str, str, str]]
     name: str = ""
+    shared: tuple[str, str, str] | None = None
     churned_at: int | None = None
     returned_at: int | None = None
 
@@ -159,7 +161,8 @@ class Contact:
     rings: list[Ring] = field(default_factory=list)
     messages: list[Written] = field(default_factory=list)
     ticket: list[tuple[int, TicketStatus]] = field(default_factory=list)
-    callback: list[tuple[int, str]] = field(default_factory=list)
+    callback: list[tuple[int, str, str]] = field(default_factory=list)
+    """When which step was taken, and for which queue."""
     ratings: list[Rating] = field(default_factory=list)
     first_response_ms: int | None = None
     asked_for_rating: list[str] = field(default_factory=list)

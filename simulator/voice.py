@@ -124,7 +124,7 @@ def _offer_to_call_back(centre: Centre, contact: Contact, queue: QueueModel, vis
     """Whoever waits for so long in a stay is offered to be called back."""
     yield centre.env.timeout(round((queue.callback_after_seconds or 0) * 1000))
     if not contact.visits[visit].outcome:
-        contact.callback.append((centre.env.now, "offered"))
+        contact.callback.append((centre.env.now, "offered", queue.name))
         centre.say(contact, "callback.offered", Callback(queue=queue.name))
 
 
@@ -136,7 +136,7 @@ def _another_queue(centre: Centre, queue: QueueModel) -> QueueModel:
 
 def _unanswered(centre: Centre, contact: Contact, queue: QueueModel, outcome: str) -> None:
     if outcome == "callback_accepted":
-        contact.callback.append((centre.env.now, "requested"))
+        contact.callback.append((centre.env.now, "requested", queue.name))
         centre.say(contact, "callback.requested", Callback(queue=queue.name))
         centre.start(call_back(centre, contact, queue))
     by: Party = "customer" if outcome in ("abandoned", "callback_accepted") else "system"

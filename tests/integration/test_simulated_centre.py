@@ -17,7 +17,7 @@ from sinks.store import Store
 from streams.timeline.agents import behind_agents
 from tests.integration.conftest import Run, Sent
 from tests.support.command_line import switchboard
-from tests.truth.compare import NOT_IN_TRUTH, everything, interactions, wrong
+from tests.truth.compare import NOT_IN_TRUTH, everything, interactions, strangers, wrong
 
 FAULTS = FaultModel(shuffled_share=0.1, repeated_share=0.05, late_share=0.01, malformed_share=0.005)
 PASSED_ON = CallModel(blind_share=0.15, consult_share=0.1, recall_share=0.5)
@@ -51,6 +51,7 @@ def test_kpis_equal_the_truth(
     compared = list(everything(store, centre))
     assert wrong(compared) == []
     assert interactions(store, centre) == []
+    assert strangers(store, centre) == []
     assert not_listed(store) == []
     assert {one.kpi for one in compared} == set(KPIS) - set(NOT_IN_TRUTH)
 

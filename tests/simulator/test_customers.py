@@ -37,6 +37,13 @@ def test_a_customer_is_known_by_whatever_was_bound_and_not_undone() -> None:
     assert shown_together(calls[0]) == shown_together(calls[1])
 
 
+def test_a_households_telephone_is_that_of_whom_it_was_first_shown_with() -> None:
+    home, other = ("phone", "+4", ""), ("customer_number", "C2", "")
+    chats = call(30, other, home, customer=2), call(20, NUMBER, home), call(10, home, customer=2)
+    who = known(truth_of(*chats, call(5, MAIL), bonds=(Bond(NUMBER, MAIL, 40),)))
+    assert who(chats[2]) == who(chats[1]) == who(call(0, MAIL)) != who(chats[0])
+
+
 def test_callers_are_customers_and_not_calls() -> None:
     truth = truth_of(call(0, PHONE), call(10, PHONE), call(20, MAIL, customer=2), call(30))
     assert caller_figures(truth) == {HELP: {"callers": 2, "repeat_callers": 1}}
@@ -65,4 +72,6 @@ def test_nobody_can_know_better_than_the_truth(simulation: Simulation) -> None:
         customer = who(contact)
         assert (customer is None) == (person(contact) is None)
         if customer is not None:
-            assert one_person.setdefault(customer, person(contact)) == person(contact)
+            someone = run.truth.people[contact.customer]
+            home = someone.shared or someone.number
+            assert one_person.setdefault(customer, home) == home

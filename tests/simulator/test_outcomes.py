@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from simulator import outcomes
+from simulator import outcomes, surroundings
 from simulator.figures import Figures
 from simulator.truth import (
     Blocked,
@@ -48,13 +48,14 @@ def test_containment_is_true_only_if_nobody_comes_back_within_a_day() -> None:
 
 
 def test_time_to_callback_runs_from_asking_to_being_reached() -> None:
-    asked = contact(1, 0, callback=[(9_000, "offered"), (10_000, "requested")])
+    asked = contact(1, 0, callback=[(9_000, "offered", "q"), (10_000, "requested", "q")])
     missed = contact(1, 50_000, linked_to=asked.interaction)
-    missed.callback = [(50_000, "attempted"), (60_000, "failed")]
+    missed.callback = [(50_000, "attempted", "q"), (60_000, "failed", "q")]
     reached = contact(1, 80_000, linked_to=asked.interaction)
-    reached.callback = [(80_000, "attempted"), (90_000, "connected")]
-    offered = contact(2, 0, callback=[(9_000, "offered")])
-    figures = outcomes.callback_figures([asked, missed, reached, offered])
+    reached.callback = [(80_000, "attempted", "q"), (90_000, "connected", "q")]
+    offered = contact(2, 0, callback=[(9_000, "offered", "q")])
+    steps = surroundings.callback_steps([asked, missed, reached, offered])
+    figures = surroundings.callback_figures(steps)
     assert figures["callback_accepted_ratio"] == 1 / 2
     assert figures["average_time_to_callback_seconds"] == 80
     assert figures["callback_attempted"] == 2
@@ -63,9 +64,9 @@ def test_time_to_callback_runs_from_asking_to_being_reached() -> None:
 
 def test_nothing_is_said_of_blocked_calls_where_nobody_tells_of_them() -> None:
     calls = [contact(1, 0), contact(2, 0)]
-    told = outcomes.trunk_figures(calls, [Blocked(5, "inbound", "north")], told=True)
+    told = surroundings.trunk_figures(calls, [Blocked(5, "inbound", "north")], told=True)
     assert told == {"calls_attempted": 3, "calls_blocked": 1, "blocked_ratio": 1 / 3}
-    assert set(outcomes.trunk_figures(calls, [], told=False).values()) == {None}
+    assert set(surroundings.trunk_figures(calls, [], told=False).values()) == {None}
 
 
 def test_of_a_customers_nps_answers_the_last_counts() -> None:
@@ -155,7 +156,7 @@ def test_slots_count_by_how_many_are_used() -> None:
 def test_deflected_is_who_does_not_come_within_a_day() -> None:
     came = outcomes.inbound_contacts([contact(1, 5_000)])
     used = [SelfService(1, 0, "faq", "left"), SelfService(2, 0, "faq", "solved")]
-    figures = outcomes.selfservice_figures(used, came)
+    figures = surroundings.selfservice_figures(used, came)
     assert figures["deflection_ratio"] == figures["selfservice_success_ratio"] == 1 / 2
 
 
@@ -165,10 +166,10 @@ def test_a_campaign_counts_what_became_of_its_messages() -> None:
         Mailing("spring", "sms", 2, 0, failed_at=5),
     ]
     contacts = [contact(1, 20, cause="spring"), contact(2, 20, cause="other")]
-    figures = outcomes.campaign_figures(mailings, contacts)
+    figures = surroundings.campaign_figures(surroundings.campaign_steps(mailings, contacts))
     assert figures["campaign_clicked_ratio"] == 1 / 2
     assert figures["campaign_contacts"] == 2
-    assert figures["campaign_contacts_caused"] == 1
+    assert surroundings.caused_contacts(mailings, contacts) == 1
 
 
 def test_a_whole_day_has_a_figure_for_each() -> None:
@@ -176,7 +177,7 @@ def test_a_whole_day_has_a_figure_for_each() -> None:
     came = outcomes.inbound_contacts(truth.contacts)
     figures: Figures = {
         **outcomes.menu_figures(truth.contacts, came),
-        **outcomes.callback_figures(truth.contacts),
+        **surroundings.callback_figures(surroundings.callback_steps(truth.contacts)),
         **outcomes.rating_figures(truth.contacts),
         **outcomes.done_figures(one for c in truth.contacts for one in outcomes.done_for(c)),
         **outcomes.solution_figures(
@@ -186,9 +187,11 @@ def test_a_whole_day_has_a_figure_for_each() -> None:
         **outcomes.chat_figures(outcomes.chats(truth.contacts)),
         **outcomes.adherence_figures(truth.staff),
         **outcomes.slot_occupancy(truth.staff),
-        **outcomes.selfservice_figures(truth.selfservice, came),
-        **outcomes.campaign_figures(truth.mailings, truth.contacts),
-        **outcomes.churn_figures(truth.people.values()),
+        **surroundings.selfservice_figures(truth.selfservice, came),
+        **surroundings.campaign_figures(
+            surroundings.campaign_steps(truth.mailings, truth.contacts)
+        ),
+        **surroundings.churn_figures(truth.people.values()),
     }
     assert not [name for name, value in figures.items() if value is None]
     shares = [n for n in figures if n.endswith("_ratio") and n != "nps_ratio"]

@@ -138,11 +138,11 @@ def test_a_callback_is_another_interaction_that_names_the_first() -> None:
         assert asked.customer == back.customer
         assert asked.ended_at is not None
         assert asked.ended_at < back.started_at
-        steps = [step for _, step in back.callback]
+        steps = [step for _, step, _ in back.callback]
         assert steps[0] == "attempted"
         assert steps[1:] in ([], ["connected"], ["failed"])
         assert ("connected" in steps) == bool(back.legs)
-    assert {step for back in backs for _, step in back.callback} == {
+    assert {step for back in backs for _, step, _ in back.callback} == {
         "attempted", "connected", "failed"
     }  # fmt: skip
 

@@ -40,7 +40,7 @@ from streams.embedded import EmbeddedBroker
 from streams.garbage import tune_collector
 from streams.parts import create_all_topics, migrate_all
 from tests.faults.results import PROJECT, code_of
-from tests.truth.compare import NOT_IN_TRUTH, Compared, everything, interactions
+from tests.truth.compare import NOT_IN_TRUTH, Compared, everything, interactions, strangers
 from tests.truth.hours import open_for, queue_settings
 
 FAULTS: Final = FaultModel(shuffled_share=0.1, repeated_share=0.05, late_share=0.01)
@@ -170,7 +170,7 @@ def _day(preset: str, seed: int, directory: Path) -> Day:
         day.lines.setdefault(one.kpi, Line()).add(one)
         if not one.holds or not any("half hour" in name for name in one.splits):
             day.kept.append(_document(one, seed))
-    day.contacts = interactions(store, run)
+    day.contacts = interactions(store, run) + strangers(store, run)
     store.close()
     out.print(f"seed {seed}: {sent} events in {time.monotonic() - began:.0f} s; {day.wrong} differ")
     return day

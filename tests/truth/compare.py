@@ -349,6 +349,32 @@ def interactions(store: Store, run: Run) -> list[str]:
     return found
 
 
+def strangers(store: Store, run: Run) -> list[str]:
+    """Contacts that are another customer's than they can be known to be, and customers who are said
+    to be one person and are several, of other households.
+    """
+    who = known(run.truth)
+    people = run.truth.people
+    rows = store.query("SELECT interaction_id, customer_id FROM contacts WHERE customer_id != ''")
+    stored = {row["interaction_id"]: row["customer_id"] for row in rows}
+    shown = [contact for contact in run.truth.contacts if contact.identifiers]
+    found = [f"{c.interaction}: no customer" for c in shown if c.interaction not in stored]
+    ids: dict[object, set[str]] = {}
+    customers: dict[str, set[int]] = {}
+    for contact in shown:
+        customer_id = stored.get(contact.interaction, "")
+        ids.setdefault(who(contact), set()).add(customer_id)
+        customers.setdefault(customer_id, set()).add(contact.customer)
+    found += [f"{who}: as customers {sorted(many)}" for who, many in ids.items() if len(many) > 1]
+    for customer_id, persons in customers.items():
+        homes = {people[person].shared or person for person in persons}
+        if len(homes) > 1:
+            found.append(f"customer {customer_id}: the persons {sorted(persons)}")
+    if len(ids) != len(customers):
+        found.append(f"{len(customers)} customers, in truth {len(ids)}")
+    return found
+
+
 def row_of(contact: Contact, began: datetime) -> dict[str, Any]:
     """The columns of `interactions` that a contact leads to."""
 

@@ -2,21 +2,46 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable
+from datetime import timedelta
+from functools import partial
 from typing import TypeVar
 
-from simulator import outcomes
+from simulator import outcomes, surroundings
 from simulator.customers import known, known_by
 from simulator.figures import Figures, Key, ratio
 from simulator.run import Run
-from simulator.truth import Contact, SelfService
+from simulator.truth import Blocked, Contact, SelfService, Staff
 
 One = TypeVar("One")
 
+Places = dict[tuple[str, ...], dict[Key, Figures]]
+"""By split and place, what is known there."""
 
-def family_truth(run: Run) -> dict[tuple[str, ...], dict[Key, Figures]]:
+
+def family_truth(run: Run) -> Places:
     """By split and place, the KPIs that are known there; customers are who they can be known as."""
+    return _joined(_of_contacts(run), _of_events(run), _of_staff(run))
+
+
+def _by(
+    ones: Iterable[One], figures: Callable[[list[One]], Figures], **keys: Callable[[One], Key]
+) -> Places:
+    """The figures of all of them, and by each key; its name is that of the split."""
+    everything = list(ones)
+    found: Places = {(): {(): figures(everything)}}
+    for names, key in keys.items():
+        by_place = {place: figures(group) for place, group in _grouped(everything, key).items()}
+        # Of contacts of which nothing is counted the store has no place, either.
+        found[tuple(names.split("_and_"))] = {
+            place: of_place for place, of_place in by_place.items() if any(of_place.values())
+        }
+    return found
+
+
+def _of_contacts(run: Run) -> Places:
+    """Surveys, menus, voice quality and blocked calls."""
     truth = run.truth
-    who, root = known(truth), known_by(truth)
+    who = known(truth)
     came = outcomes.inbound_contacts(truth.contacts, who)
 
     def of_contacts(contacts: list[Contact]) -> Figures:
@@ -26,60 +51,121 @@ def family_truth(run: Run) -> dict[tuple[str, ...], dict[Key, Figures]]:
             **outcomes.quality_figures(contacts),
         }
 
-    callbacks = outcomes.callback_figures(truth.contacts)
-    if not callbacks["callback_offered"]:
-        callbacks["callback_offered"] = None  # which is not known where no offer is ever told of
-    mailings = outcomes.campaign_figures(
-        truth.mailings, truth.contacts, who, lambda one: root(one.shown)
+    def of_calls(attempts: list[Contact | Blocked]) -> Figures:
+        blocked = [one for one in attempts if isinstance(one, Blocked)]
+        calls = [one for one in attempts if isinstance(one, Contact)]
+        return surroundings.trunk_figures(calls, blocked, told=bool(truth.blocked))
+
+    calls = [contact for contact in truth.contacts if contact.channel == "call"]
+    both: list[Contact | Blocked] = [*calls, *truth.blocked]
+    attempts = _by(
+        both,
+        of_calls,
+        direction_and_site=lambda one: (one.direction, one.site),
+        hour=lambda one: (_hour(run, one.at if isinstance(one, Blocked) else one.started_at),),
     )
-    mailings.pop("campaign_contacts_caused")  # which nobody can measure
+    contacts = _by(
+        truth.contacts,
+        of_contacts,
+        queue_and_channel=lambda c: (_queue(c), c.channel),
+        site=lambda c: (c.site,),
+        language_and_direction=lambda c: (c.language, c.direction),
+        purpose=lambda c: (c.purpose,),
+    )
+    # What met no queue is no queue's.
+    queues = contacts["queue", "channel"]
+    contacts["queue", "channel"] = {place: f for place, f in queues.items() if place[0]}
+    menus = _by(
+        [c for c in truth.contacts if c.menu is not None],
+        lambda group: outcomes.menu_figures(group, came, who),
+        menu=lambda c: (c.menu.menu if c.menu else "",),
+        hour=lambda c: (_hour(run, c.menu.entered_at if c.menu else 0),),
+    )
+    return _joined(contacts, menus, attempts)
+
+
+def _of_events(run: Run) -> Places:
+    """Callbacks, self-service, campaigns, and customers who leave."""
+    truth = run.truth
+    who, root = known(truth), known_by(truth)
+    came = outcomes.inbound_contacts(truth.contacts, who)
+    steps = list(surroundings.callback_steps(truth.contacts))
+    offers_are_told = any(step.what == "offered" for step in steps)
+
+    def of_callbacks(taken: list[surroundings.Step]) -> Figures:
+        figures = surroundings.callback_figures(taken)
+        # Where no offer is ever told of, it is not known that there was none.
+        return figures if offers_are_told else figures | {"callback_offered": None}
 
     def used(group: list[SelfService]) -> Figures:
-        return outcomes.selfservice_figures(group, came, lambda one: root(one.shown))
+        return surroundings.selfservice_figures(group, came, lambda one: root(one.shown))
 
-    people = truth.people.values()
-    lifecycle: Figures = {
-        "customers_churned": sum(one.churned_at is not None for one in people),
-        "customers_returned": sum(one.returned_at is not None for one in people),
-    }
-    whole: Figures = {
-        **of_contacts(truth.contacts),
-        **callbacks,
-        **outcomes.trunk_figures(truth.contacts, truth.blocked, told=bool(truth.blocked)),
-        **mailings,
-        **used(truth.selfservice),
-        **lifecycle,
-        **outcomes.adherence_figures(truth.staff),
-        **outcomes.slot_occupancy(truth.staff),
-    }
-    calls = [contact for contact in truth.contacts if contact.channel == "call"]
-    blocked = _grouped(truth.blocked, lambda one: (one.direction, one.site))
-    by_queue = _grouped(truth.contacts, lambda c: (_queue(c), c.channel))
-    return {
-        (): {(): whole},
-        ("queue", "channel"): {
-            place: of_contacts(group) for place, group in by_queue.items() if place[0]
-        },
-        ("site",): {
-            place: of_contacts(group)
-            for place, group in _grouped(truth.contacts, lambda c: (c.site,)).items()
-        },
-        ("direction", "site"): {
-            place: outcomes.trunk_figures(group, blocked.get(place, ()), told=bool(truth.blocked))
-            for place, group in _grouped(calls, lambda c: (c.direction, c.site)).items()
-        },
-        ("surface",): {
-            place: used(group)
-            for place, group in _grouped(truth.selfservice, lambda one: (one.surface,)).items()
-        },
-        ("agent",): {
-            (one.agent,): {
-                **outcomes.adherence_figures([one]),
-                **outcomes.slot_occupancy([one]),
-            }
-            for one in truth.staff
-        },
-    }
+    posted = surroundings.campaign_steps(
+        truth.mailings, truth.contacts, who, lambda one: root(one.shown)
+    )
+    left = [(one.churned_at, "churned") for one in truth.people.values()]
+    left += [(one.returned_at, "returned") for one in truth.people.values()]
+
+    def lifecycle(moves: list[tuple[int | None, str]]) -> Figures:
+        kinds = [what for _, what in moves]
+        return {f"customers_{what}": kinds.count(what) for what in ("churned", "returned")}
+
+    return _joined(
+        _by(
+            steps,
+            of_callbacks,
+            queue=lambda step: (step.queue,),
+            direction_and_language=lambda step: (step.contact.direction, step.contact.language),
+            hour=lambda step: (_hour(run, step.at),),
+        ),
+        _by(
+            truth.selfservice,
+            used,
+            surface=lambda one: (one.surface,),
+            hour=lambda one: (_hour(run, one.at),),
+        ),
+        _by(
+            posted,
+            surroundings.campaign_figures,
+            campaign_and_medium=lambda step: (step.mailing.campaign, step.mailing.medium),
+            hour=lambda step: (_hour(run, step.at),),
+        ),
+        _by(
+            [move for move in left if move[0] is not None],
+            lifecycle,
+            hour=lambda move: (_hour(run, move[0] or 0),),
+        ),
+    )
+
+
+def _of_staff(run: Run) -> Places:
+    """Schedules and slots, by agent and by the hour in which they began."""
+
+    def of_staff(staff: list[Staff]) -> Figures:
+        return {**outcomes.adherence_figures(staff), **outcomes.slot_occupancy(staff)}
+
+    places = _by(run.truth.staff, of_staff, agent=lambda one: (one.agent,))
+    for hour in {_hour(run, at) for one in run.truth.staff for at, _, _ in one.schedule}:
+        figures = outcomes.adherence_figures(run.truth.staff, partial(_is_in, run, hour))
+        places.setdefault(("hour",), {})[hour,] = figures
+    return places
+
+
+def _joined(*parts: Places) -> Places:
+    places: Places = defaultdict(lambda: defaultdict(dict))
+    for part in parts:
+        for names, of_places in part.items():
+            for place, figures in of_places.items():
+                places[names][place] |= figures
+    return places
+
+
+def _hour(run: Run, at: int) -> str:
+    return f"{run.settings.start_at + timedelta(milliseconds=at):%H}"
+
+
+def _is_in(run: Run, hour: str, at: int) -> bool:
+    return _hour(run, at) == hour
 
 
 def _queue(contact: Contact) -> str:
