@@ -241,10 +241,13 @@ class NativeBlock:
         columns = self._columns
         width = len(columns)
         for row in rows:
-            if len(row) != width:
-                raise ValueError(f"a row has {len(row)} values for {width} columns")
+            # Values lie all over the memory. Copying the row fetches them side by side; the columns
+            # would wait for one after the other.
+            values = list(row)
+            if len(values) != width:
+                raise ValueError(f"a row has {len(values)} values for {width} columns")
             for at in range(width):
-                columns[at].add(row[at])
+                columns[at].add(values[at])
         self._rows += len(rows)
 
     def encoded(self) -> bytes:

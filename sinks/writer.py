@@ -8,7 +8,7 @@ that ClickHouse cannot take becomes a dead letter.
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from threading import Event
@@ -47,6 +47,12 @@ LONGEST_DELAY_SECONDS: Final = 10.0
 NO_ROW_AT_FAULT: Final = 32
 """When so many rows in a row are refused and none of their table was taken, the rows are not to
 blame (a column is missing, say): the writer waits for a person rather than set everything aside."""
+
+CHECKPOINTS_AT_ONCE_BYTES: Final = 16 << 20
+"""States in one insert, which holds each of them some times over while it is made. An insert costs
+some milliseconds whatever its size, and every row of it vouches for its own partition alone: if
+some of them are stored and others are not, all that are there are right."""
+_STATE: Final = CheckpointRow.columns().index("state")
 
 
 class WriteAbandoned(Exception):
@@ -104,7 +110,7 @@ class Writer:
         1. its dead letters, late events, links, partials and breaches are announced;
         2. the rows are stored, table by table in the order of `schemas.tables.ROWS`;
         3. dead letters for rows that were refused are announced, then stored;
-        4. the checkpoints are stored, one insert each.
+        4. the checkpoints are stored, in as few inserts as `CHECKPOINTS_AT_ONCE_BYTES` allows.
 
         So a checkpoint is stored only after every row it vouches for, and a table holds no dead
         letter that was not announced. Doing a block again, in part or as a whole, changes no
@@ -133,9 +139,9 @@ class Writer:
             self._metrics.dead_letters.labels(REASON).inc(len(refused))
             failpoint("after_refused")
         failpoint("after_rows")
-        for checkpoint in block.get(CheckpointRow, ()):
+        for checkpoints in _of_some_size(block.get(CheckpointRow, ())):
             failpoint("before_checkpoint")
-            self._insert_whole(CheckpointRow, [checkpoint], report)
+            self._insert_whole(CheckpointRow, checkpoints, report)
             failpoint("after_checkpoint")
         report.seconds = time.monotonic() - started
         self._metrics.sink_flush.observe(report.seconds)
@@ -247,3 +253,17 @@ class Writer:
     def _count(self, row_type: type[Row], rows: int, report: WriteReport) -> None:
         report.rows[row_type.TABLE] = report.rows.get(row_type.TABLE, 0) + rows
         self._metrics.sink_rows.labels(row_type.TABLE).inc(rows)
+
+
+def _of_some_size(checkpoints: Sequence[RowTuple]) -> Iterator[list[RowTuple]]:
+    """Rows of checkpoints in parts of about `CHECKPOINTS_AT_ONCE_BYTES`."""
+    part: list[RowTuple] = []
+    size = 0
+    for checkpoint in checkpoints:
+        part.append(checkpoint)
+        size += len(checkpoint[_STATE] or b"")
+        if size >= CHECKPOINTS_AT_ONCE_BYTES:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part

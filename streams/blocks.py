@@ -14,9 +14,10 @@ from streams.takeover import Held
 ROW_BYTES: Final = 1_024
 """What a buffered row takes beside its payload, about: measured as the growth of a process."""
 
-REST: Final = 4.0
+REST: Final = 9.0
 """Blocks that are not full follow each other after so many times what storing the last one took: a
-fifth of the time goes into storing at most, while nothing waits for it."""
+tenth of the time goes into storing at most, while nothing waits for it. Who is behind then fills
+whole blocks, which cost less an event."""
 LONGEST_REST_SECONDS: Final = 5.0
 """What storing a block took may be the hour that ClickHouse was away: no reason to rest longer."""
 

@@ -384,7 +384,7 @@ class Worker:
             self._soon.clear()
             await self.flush()
             rest = rest_after(self._flight.last_took_seconds)
-            soon = max(rest, min(SOON_SECONDS, self._pace.flush_seconds))
+            soon = max(rest / 2, min(SOON_SECONDS, self._pace.flush_seconds))
             if not await _happens(self._stopped, soon):
                 await _happens(self._soon, max(rest, self._pace.flush_seconds) - soon)
 

@@ -258,6 +258,20 @@ def test_while_rows_are_not_stored_no_checkpoint_is(
     assert count(migrated_http_store, EventRow) == 4
 
 
+def test_checkpoints_share_inserts_up_to_some_size(
+    migrated_http_store: Store, server: ClickHouseServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "CHECKPOINTS_AT_ONCE_BYTES", 100)
+    before = server.inserts().get("checkpoints", 0)
+    small = [checkpoint(1, source_partition=n, state=b"s") for n in range(5)]
+    large = [checkpoint(1, source_partition=5 + n, state=b"s" * 100) for n in range(2)]
+    report = make(migrated_http_store).write({CheckpointRow: [*small, *large, small[0]]})
+    assert report.rows == {"checkpoints": 8}
+    # The small ones with the first large one, the second by itself, and what came after.
+    assert server.inserts()["checkpoints"] - before == 3
+    assert count(migrated_http_store, CheckpointRow) == 7
+
+
 def test_waiting_shows_in_the_metrics_and_in_the_log(
     migrated_http_store: Store, server: ClickHouseServer, caplog: pytest.LogCaptureFixture
 ) -> None:
