@@ -172,7 +172,8 @@ class ProcessingSettings(Section):
     flush_seconds: float = Field(default=1.0, gt=0, le=60)
     """Time after which a block is written, however small."""
     checkpoint_seconds: float = Field(default=10, gt=0, le=3_600)
-    """Time between checkpoints: what is replayed after a crash."""
+    """Time between checkpoints: what is replayed after a crash. Longer, up to a minute more, where
+    states are so large that writing them would take more than a tenth of the time."""
     checkpoint_events: int = Field(default=200_000, ge=1)
     """Events after which a checkpoint is written, if that is sooner."""
     buffer_bytes: int = Field(default=268_435_456, ge=1_048_576)

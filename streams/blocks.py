@@ -1,6 +1,8 @@
 """What a worker hands to its sink at once, and when. Pure, but for the time that it takes."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
@@ -58,13 +60,15 @@ class Block:
     """Rows on their way to the store, and the states that its checkpoints are made of.
 
     `states` has (partition, its fold's next offset, its state); `positions` the next offset of
-    every partition held, where the block ends with checkpoints; `logs` the log of each topic.
+    every partition whose checkpoint the block ends with; `logs` the log of each topic;
+    `serialising_seconds` is what making the states took.
     """
 
     rows: dict[type[Row], list[tuple[Any, ...]]] = field(default_factory=dict)
     states: list[tuple[TP, Held, int, bytes]] = field(default_factory=list)
     positions: dict[TP, int] = field(default_factory=dict)
     logs: dict[str, str] = field(default_factory=dict)
+    serialising_seconds: float = 0.0
 
 
 def rest_after(stored_seconds: float) -> float:
@@ -72,8 +76,18 @@ def rest_after(stored_seconds: float) -> float:
     return min(REST * stored_seconds, LONGEST_REST_SECONDS)
 
 
-def filled(held: Mapping[TP, Held], progress: Progress, *, checkpoint: bool) -> Block:
-    """The block of everything that changed; with the states that belong behind it."""
+def filled(
+    held: Mapping[TP, Held],
+    progress: Progress,
+    *,
+    checkpoint: Iterable[TP] = (),
+    within_seconds: float = math.inf,
+) -> Block:
+    """The block of everything that changed; with states that belong behind it.
+
+    `checkpoint` names the partitions whose states do, as many as serialising takes
+    `within_seconds`, and one at least: nothing else happens meanwhile.
+    """
     block = Block()
     for tp, each in held.items():
         block.logs[tp.topic] = each.fold.log
@@ -85,13 +99,17 @@ def filled(held: Mapping[TP, Held], progress: Progress, *, checkpoint: bool) -> 
                 block.rows[table].extend(rows)
             else:
                 block.rows[table] = rows
-    if checkpoint:
-        for tp, each in held.items():
-            offset = each.fold.next_offset
-            block.positions[tp] = offset
-            if offset != each.checkpointed:
-                with progress.cpu_of("checkpoint"):
-                    block.states.append((tp, each, offset, each.fold.snapshot()))
+    for tp in checkpoint:
+        if block.serialising_seconds >= within_seconds:
+            break
+        each = held[tp]
+        offset = each.fold.next_offset
+        block.positions[tp] = offset
+        if offset != each.checkpointed:
+            began = time.monotonic()
+            with progress.cpu_of("checkpoint"):
+                block.states.append((tp, each, offset, each.fold.snapshot()))
+            block.serialising_seconds += time.monotonic() - began
     return block
 
 

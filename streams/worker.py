@@ -36,6 +36,7 @@ from streams.monitor.fold import MonitorFold
 from streams.present import current
 from streams.progress import Progress
 from streams.reading import Reader
+from streams.rounds import CheckpointRounds
 from streams.takeover import Held, Takeover, named
 from streams.transport import Chunk
 from streams.unknown_fields import UnknownFields
@@ -94,8 +95,7 @@ class Worker:
             give_up=abandon,
         )
         self._buffered_bytes = 0
-        self._events_since_checkpoint = 0
-        self._checkpoint_due_at = time.monotonic() + pace.checkpoint_seconds
+        self._rounds = CheckpointRounds(pace, time.monotonic())
         self._stopped = asyncio.Event()
         self._soon = asyncio.Event()
 
@@ -250,7 +250,7 @@ class Worker:
             self._progress.gap(tp)
         with self._progress.cpu_of("fold"):
             fold.apply(records, gap_is_the_logs=holes)
-        self._events_since_checkpoint += fold.next_offset - before
+        self._rounds.applied(fold.next_offset - before)
 
     async def _talk(self, fold: LinksFold) -> None:
         """Pass on what identifiers say to others, ahead of the rows.
@@ -307,7 +307,7 @@ class Worker:
         async with self._lock:
             await self._flight.ended()
             async with self._telling:
-                block = self._filled(checkpoint=checkpoint or self._checkpoint_is_due())
+                block = self._filled(checkpoint=checkpoint)
             if block.rows or block.states:
                 self._flight.begin(block)
             elif block.positions:
@@ -325,7 +325,7 @@ class Worker:
             monitors = {
                 tp: held for tp, held in self._held.items() if isinstance(held.fold, MonitorFold)
             }
-            block = filled(monitors, self._progress, checkpoint=False)
+            block = filled(monitors, self._progress)
             if block.rows:
                 self._flight.begin(block, paced=False)
 
@@ -424,19 +424,16 @@ class Worker:
         return await self.lanes.close(self._pace.revoke_seconds)
 
     def _filled(self, *, checkpoint: bool) -> Block:
-        """The block of everything that changed; with the states that belong behind it."""
-        block = filled(self._held, self._progress, checkpoint=checkpoint)
-        self._buffered_bytes = 0
-        if checkpoint:
-            self._events_since_checkpoint = 0
-            self._checkpoint_due_at = time.monotonic() + self._pace.checkpoint_seconds
-        return block
+        """The block of everything that changed; with states that belong behind it.
 
-    def _checkpoint_is_due(self) -> bool:
-        return (
-            time.monotonic() >= self._checkpoint_due_at
-            or self._events_since_checkpoint >= self._pace.checkpoint_events
-        )
+        With all of them for a `checkpoint`, else with those whose turn it is.
+        """
+        rounds = self._rounds
+        wanted, within = rounds.wanted(self._held, time.monotonic(), everything=checkpoint)
+        block = filled(self._held, self._progress, checkpoint=wanted, within_seconds=within)
+        rounds.covered(block, time.monotonic())
+        self._buffered_bytes = 0
+        return block
 
     def _landed(self, block: Block) -> None:
         for _, held, offset, _ in block.states:
