@@ -174,7 +174,7 @@ class ProcessingSettings(Section):
     checkpoint_seconds: float = Field(default=10, gt=0, le=3_600)
     """Time between checkpoints: what is replayed after a crash. Longer, up to a minute more, where
     states are so large that writing them would take more than a tenth of the time."""
-    checkpoint_events: int = Field(default=200_000, ge=1)
+    checkpoint_events: int = Field(default=500_000, ge=1)
     """Events after which a checkpoint is written, if that is sooner."""
     buffer_bytes: int = Field(default=268_435_456, ge=1_048_576)
     """Memory for rows that wait for ClickHouse; reading pauses when it is full."""

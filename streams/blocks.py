@@ -37,7 +37,7 @@ class Pace:
     flush_rows: int = 200_000
     flush_seconds: float = 1.0
     checkpoint_seconds: float = 10.0
-    checkpoint_events: int = 200_000
+    checkpoint_events: int = 500_000
     buffer_bytes: int = 256 << 20
     revoke_seconds: float = 10.0
 
