@@ -292,7 +292,8 @@ class Pipeline:
         try:
             if consumer is not None:
                 await consumer.committed()
-            await asyncio.wait_for(self.app.stop(), STOP_SECONDS)
+            async with asyncio.timeout(STOP_SECONDS):
+                await self.app.stop()
         except TimeoutError:
             logger.warning("Faust did not end within %g s", STOP_SECONDS)
             return False
@@ -364,9 +365,14 @@ class Pipeline:
             await self._observe(consumer)
 
     async def _answer(self, call: Any) -> Any:
-        """What the consumer's thread answers; a `KafkaError` means that it works no more."""
+        """What the consumer's thread answers; a `KafkaError` means that it works no more.
+
+        Not by `wait_for`: before Python 3.12 it lets a cancellation go by that comes with the
+        answer, and the watch went on in a worker that had ended.
+        """
         try:
-            result = await asyncio.wait_for(call, ASK_SECONDS)
+            async with asyncio.timeout(ASK_SECONDS):
+                result = await call
         except TimeoutError:
             self._health.waits("the consumer", f"no answer within {ASK_SECONDS:g} s")
             return None

@@ -329,10 +329,8 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         while self._to_commit:
             offsets, self._to_commit = self._to_commit, {}
             try:
-                await asyncio.wait_for(
-                    self._thread.call_thread(self._commit_positions, offsets),
-                    COMMIT_TIMEOUT_SECONDS,
-                )
+                async with asyncio.timeout(COMMIT_TIMEOUT_SECONDS):
+                    await self._thread.call_thread(self._commit_positions, offsets)
             except (KafkaError, TimeoutError) as error:
                 logger.info("committing positions for lag tools failed: %r", error)
 

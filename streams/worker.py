@@ -447,7 +447,8 @@ class Worker:
 async def _happens(event: asyncio.Event, within_seconds: float) -> bool:
     """Wait for `event`, but not for longer; whether it is set."""
     try:
-        await asyncio.wait_for(event.wait(), within_seconds)
+        async with asyncio.timeout(within_seconds):
+            await event.wait()
     except TimeoutError:
         return False
     return True

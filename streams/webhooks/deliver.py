@@ -189,7 +189,8 @@ class Delivery:
                 break
             self._counted("retried")
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stop.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self._stop.wait()
             if self._stop.is_set():
                 return None
         return why

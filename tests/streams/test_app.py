@@ -92,6 +92,22 @@ def test_a_crash_of_faust_ends_the_worker_with_its_reason(tmp_path: Path, store:
     run(test)
 
 
+def test_the_watch_ends_though_an_answer_comes_as_it_is_told_to(
+    tmp_path: Path, store: Store
+) -> None:
+    async def test() -> None:
+        pipeline = pipeline_with(Away(BrokerUnavailableError("away")), tmp_path, store, Metrics())
+        answer = asyncio.get_running_loop().create_future()
+        asking = asyncio.create_task(pipeline._answer(answer))
+        await asyncio.sleep(0)
+        answer.set_result(None)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+
+    run(test)
+
+
 def test_what_runs_is_shown(tmp_path: Path, store: Store) -> None:
     async def test() -> None:
         metrics = Metrics()
