@@ -41,6 +41,8 @@ from streams.garbage import tune_collector
 
 RECORDS_AT_ONCE: Final = 5_000
 TICK_SECONDS: Final = 0.2
+LISTEN_SECONDS: Final = 0.2
+"""How soon a signal is heard while nothing is due."""
 LIVE_DAYS: Final = 366
 
 
@@ -158,13 +160,13 @@ def simulate(
     tune_collector()
     run = Run(_simulation(preset, agents, model, changes))
     pace = _Pace(1.0 if live else speed, run.settings.start_at if live else None)
-    # Either signal closes a centre that goes with the clock.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with contextlib.suppress(KeyboardInterrupt):
-        if output is not None:
-            _write(run, output, output_format, pace, settings_of(config, data, tenant).tenant)
-        else:
-            asyncio.run(_publish(run, settings_with_broker(broker, config, data, tenant), pace))
+    closing = _Closing()
+    if output is not None:
+        lines = _lines(run, output_format, settings_of(config, data, tenant).tenant)
+        _write(lines, output, pace, closing)
+    else:
+        settings = settings_with_broker(broker, config, data, tenant)
+        asyncio.run(_publish(run, settings, pace, closing))
     if truth is not None:
         with truth.open("w", encoding="utf-8") as file:
             for document in run.truth.documents():
@@ -207,18 +209,41 @@ class _Pace:
         return self._began + (at_ms - self._first) / 1000 / self._speed - time.time()
 
 
-def _write(run: Run, path: Path, kind: OutputFormat, pace: _Pace, tenant: str) -> None:
+class _Closing:
+    """Whether a signal closed the centre. It is asked between events, so that none is cut off in
+    the middle; a second signal ends the program wherever it is.
+    """
+
+    def __init__(self) -> None:
+        self.told = False
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._close)
+
+    def _close(self, *_: object) -> None:
+        self.told = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    def pauses(self, seconds: float) -> Iterator[float]:
+        """So many seconds in short pauses, or as many as pass until it is told."""
+        end = time.monotonic() + seconds
+        while not self.told and (left := end - time.monotonic()) > 0:
+            yield min(left, LISTEN_SECONDS)
+
+
+def _write(lines: Iterable[tuple[int, bytes]], path: Path, pace: _Pace, closing: _Closing) -> None:
     opened: Any = (
         contextlib.nullcontext(typer.get_binary_stream("stdout"))
         if str(path) == "-"
         else path.open("wb")
     )
     with opened as file:
-        for due_at, line in _lines(run, kind, tenant):
-            wait = pace.due_in(due_at)
-            if wait > 0:
+        for due_at, line in lines:
+            for pause in closing.pauses(pace.due_in(due_at)):
                 file.flush()
-                time.sleep(wait)
+                time.sleep(pause)
+            if closing.told:
+                return
             file.write(line)
 
 
@@ -242,7 +267,7 @@ def line_of(event: Encoded) -> bytes:
     return place + b', "event": ' + event.value + b"}\n"
 
 
-async def _publish(run: Run, settings: Settings, pace: _Pace) -> None:
+async def _publish(run: Run, settings: Settings, pace: _Pace, closing: _Closing) -> None:
     security = Security.of(settings.broker)
     columns = SpinnerColumn(), TextColumn("{task.completed} events"), TimeElapsedColumn()
     published = 0
@@ -250,8 +275,11 @@ async def _publish(run: Run, settings: Settings, pace: _Pace) -> None:
         task = progress.add_task("", total=None)
         async with Publisher(settings.broker.url, options=security.producer_options()) as publisher:
             for batch in _batches(run.deliveries(settings.tenant), pace):
+                if closing.told:
+                    break
                 if isinstance(batch, float):
-                    await asyncio.sleep(batch)
+                    for pause in closing.pauses(batch):
+                        await asyncio.sleep(pause)
                     continue
                 await publisher.publish(_records(batch, run))
                 published += len(batch)

@@ -313,11 +313,15 @@ class Listener:
     def __init__(self, handler: type[Handler], port: int) -> None:
         self._handler = handler
         self._server: Server | None = None
+        self._closed: socket.socket | None = None
         self.port = port
         self.accept()
 
     def accept(self) -> None:
         if self._server is None:
+            if self._closed is not None:
+                self._closed.close()
+                self._closed = None
             self._server = Server(("127.0.0.1", self.port), self._handler)
             self.port = self._server.server_address[1]
             threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
@@ -327,6 +331,10 @@ class Listener:
             self._server.shutdown()
             self._server.server_close()
             self._server = None
+            # Bound and not listening: who connects is refused, and the port is nobody else's.
+            self._closed = socket.socket()
+            self._closed.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._closed.bind(("127.0.0.1", self.port))
             for connection in list(self._handler.connections):
                 _reset(connection)
 
