@@ -202,6 +202,7 @@ def test_a_worker_does_not_wait_for_clickhouse_when_it_is_told_to_stop(
     place.server.clear()
 
     again = place.start()
+    again.wait_ready()  # what the first one still stored may be all there is
     place.wait_stored(len(records))
     assert again.terminated() == 0, again.said
     assert tables(place.store) == expected
