@@ -8,7 +8,7 @@ weights of all spans that cover an instant add up to what the queue was then.
 
 from typing import Final
 
-from schemas.settings import Settings
+from schemas.sections import HorizonSettings
 from sinks.kpis.rows_sql import described_visits, milliseconds, visits
 
 HANDLED_WITHIN_MS: Final = 3_600_000
@@ -22,7 +22,7 @@ _SO_FAR: Final = _IN_ORDER.format("CURRENT ROW")
 
 def _silent_after() -> str:
     """Milliseconds after its last word at which a contact is not taken to wait any more."""
-    by_channel = Settings().processing.horizon_seconds.model_dump()
+    by_channel = HorizonSettings().model_dump()
     channels = ", ".join(f"'{channel}'" for channel in by_channel)
     horizons = ", ".join(f"toInt64({milliseconds(h)})" for h in by_channel.values())
     return f"transform(toString(channel), [{channels}], [{horizons}], toInt64(0))"

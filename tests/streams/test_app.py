@@ -1,7 +1,7 @@
 """The wiring, without a broker: settings become rules and pace, trouble becomes a reason."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -14,26 +14,13 @@ from streams.app import Pipeline
 from streams.broker_admin import BrokerUnavailableError
 from streams.topic_admin import TopicsMissingError
 from tests.support.clickhouse import embedded_path, unused_database
-
-DEADLINE_SECONDS = 20.0
+from tests.support.worker_bench import run, until
 
 
 @pytest.fixture
 def store() -> Iterator[Store]:
     with open_store(EMBEDDED, path=embedded_path(), database=unused_database()) as opened:
         yield opened
-
-
-def run(test: Callable[[], Awaitable[None]]) -> None:
-    async def within() -> None:
-        await asyncio.wait_for(test(), DEADLINE_SECONDS)
-
-    asyncio.run(within())
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    while not condition():
-        await asyncio.sleep(0.01)
 
 
 class Away:

@@ -11,22 +11,14 @@ from faust.types import TP
 
 from schemas.identity_rows import IdentityMessage
 from schemas.topics import IDENTITY_LINKS
-from sinks.checkpoints import CheckpointStore
 from sinks.migrate import migrate
 from sinks.store import EMBEDDED, open_store
 from sinks.writer import Block, Writer
-from streams.blocks import Pace
-from streams.carry_over import CarryOver
 from streams.fold.rules import FoldRules
-from streams.identity.beginning import LinksBeginning
 from streams.identity.edges import SHOWN, edge
 from streams.identity.erased import Erased, mark_of
-from streams.identity.guards import Limits
 from streams.identity.messages import Message, of_edge, rendered
-from streams.progress import Progress
-from streams.takeover import Takeover
 from streams.transport import Chunk
-from streams.worker import Worker
 from tests.support.clickhouse import embedded_path, unused_database
 from tests.support.worker_bench import (
     CALL_0,
@@ -50,25 +42,11 @@ class IdentityBench(Bench):
     def __init__(self, store: Any) -> None:
         super().__init__(store)
         self.erased = Erased(KEY)
+        self.rules = FoldRules(lateness_ms=86_400_000, erased=self.erased)
         self.announced: list[bytes] = []
 
-    def worker(self, **pace: Any) -> Worker:
-        store: Any = self.store
-        rules = FoldRules(lateness_ms=86_400_000, erased=self.erased)
-        writer = Writer(store, self.metrics, self.abandon, announce=self._announce)
-        checkpoints = CheckpointStore(store, "test", self.metrics)
-        carry_over = CarryOver(store, checkpoints, writer, rules)
-        beginning = LinksBeginning(store, Limits(), self.erased)
-        return Worker(
-            takeover=Takeover(self.broker, checkpoints, carry_over, writer, rules, beginning),
-            writer=writer,
-            abandon=self.abandon,
-            pace=Pace(**{"checkpoint_seconds": 3600.0, "revoke_seconds": DEADLINE_SECONDS, **pace}),
-            progress=Progress(self.metrics),
-            health=self.health,
-            reader=self.reader,
-            failed=self.failures.append,
-        )
+    def writer(self) -> Writer:
+        return Writer(self.store, self.metrics, self.abandon, announce=self._announce)  # type: ignore[arg-type]
 
     def _announce(self, block: Block) -> None:
         self.announced += [key for key, _ in block.get(IdentityMessage, ())]

@@ -149,12 +149,17 @@ class Bench:
         self.health = Health(60.0)
         self.failures: list[BaseException] = []
         self.abandon = threading.Event()
+        self.rules = FoldRules(lateness_ms=86_400_000)
+
+    def writer(self) -> Writer:
+        """What its workers store with."""
+        store: Any = self.store
+        return Writer(store, self.metrics, self.abandon)
 
     def worker(self, **pace: Any) -> Worker:
         store: Any = self.store
         self.abandon = threading.Event()
-        rules = FoldRules(lateness_ms=86_400_000)
-        writer = Writer(store, self.metrics, self.abandon)
+        rules, writer = self.rules, self.writer()
         checkpoints = CheckpointStore(store, "test", self.metrics)
         carry_over = CarryOver(store, checkpoints, writer, rules)
         return Worker(
