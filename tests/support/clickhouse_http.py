@@ -12,8 +12,6 @@ import base64
 import gzip
 import json
 import re
-import socket
-import struct
 import sys
 import tempfile
 import threading
@@ -28,6 +26,8 @@ from urllib.parse import parse_qsl, urlsplit
 import chdb
 import lz4.frame
 import zstandard
+
+from tests.support.listener import Listener, Server, reset
 
 TRANSPORT = frozenset(
     {
@@ -186,15 +186,7 @@ class Handler(BaseHTTPRequestHandler):
     wbufsize = -1  # an answer leaves in one piece, or it waits 40 ms for the client's ACK
     disable_nagle_algorithm = True
     engine: Engine
-    connections: set[socket.socket]
-
-    def setup(self) -> None:
-        super().setup()
-        self.connections.add(self.connection)
-
-    def finish(self) -> None:
-        self.connections.discard(self.connection)
-        super().finish()
+    server: Server
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Silence: tests read the client's side."""
@@ -206,6 +198,8 @@ class Handler(BaseHTTPRequestHandler):
         self._serve()
 
     def _serve(self) -> None:
+        if self._is_cut():
+            return
         try:
             body = self._body()
         except (RuntimeError, OSError) as error:  # not what its Content-Encoding says
@@ -286,6 +280,8 @@ class Handler(BaseHTTPRequestHandler):
         self._answer(status, message.encode(), {"X-ClickHouse-Exception-Code": str(code)})
 
     def _answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
+        if self._is_cut():
+            return
         self.send_response(status)
         for name, value in (headers or {}).items():
             self.send_header(name, value)
@@ -294,59 +290,15 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def _is_cut(self) -> bool:
+        """Whether the listener cut this connection; nothing is applied or answered on it then."""
+        cut = self.connection not in self.server.connections
+        self.close_connection |= cut
+        return cut
+
     def _cut(self) -> None:
-        _reset(self.connection)
+        reset(self.connection)
         self.close_connection = True
-
-
-class Server(ThreadingHTTPServer):
-    """Says nothing of clients that have gone: tests kill them on purpose."""
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)
-
-
-class Listener:
-    """The data port: it can refuse connections, and accept them again on the same port."""
-
-    def __init__(self, handler: type[Handler], port: int) -> None:
-        self._handler = handler
-        self._server: Server | None = None
-        self._closed: socket.socket | None = None
-        self.port = port
-        self.accept()
-
-    def accept(self) -> None:
-        if self._server is None:
-            if self._closed is not None:
-                self._closed.close()
-                self._closed = None
-            self._server = Server(("127.0.0.1", self.port), self._handler)
-            self.port = self._server.server_address[1]
-            threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
-
-    def refuse(self) -> None:
-        if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
-            self._server = None
-            # Bound and not listening: who connects is refused, and the port is nobody else's.
-            self._closed = socket.socket()
-            self._closed.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self._closed.bind(("127.0.0.1", self.port))
-            for connection in list(self._handler.connections):
-                _reset(connection)
-
-
-def _reset(connection: socket.socket) -> None:
-    """Close with RST, as a killed machine or a firewall does."""
-    try:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        connection.shutdown(socket.SHUT_RD)
-        connection.close()
-    except OSError:
-        return  # the client was faster
 
 
 def _decompressed(raw: bytes, encoding: str) -> bytes:
@@ -412,7 +364,7 @@ def main() -> None:
     parser.add_argument("--password", default="")
     arguments = parser.parse_args()
     engine = Engine(str(arguments.path.resolve()), arguments.user, arguments.password)
-    handler = type("BoundHandler", (Handler,), {"engine": engine, "connections": set()})
+    handler = type("BoundHandler", (Handler,), {"engine": engine})
     listener = Listener(handler, arguments.port)
     control = ThreadingHTTPServer(("127.0.0.1", 0), _control_handler(engine, listener))
     threading.Thread(target=control.serve_forever, daemon=True).start()
