@@ -17,7 +17,8 @@ from sinks.store import Store
 from streams.timeline.agents import behind_agents
 from tests.integration.conftest import Run, Sent
 from tests.support.command_line import switchboard
-from tests.truth.compare import NOT_IN_TRUTH, everything, interactions, strangers, wrong
+from tests.truth.compare import NOT_IN_TRUTH, everything, wrong
+from tests.truth.rows import interactions, strangers
 
 FAULTS = FaultModel(shuffled_share=0.1, repeated_share=0.05, late_share=0.01, malformed_share=0.005)
 PASSED_ON = CallModel(blind_share=0.15, consult_share=0.1, recall_share=0.5)

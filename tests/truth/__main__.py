@@ -40,8 +40,9 @@ from streams.embedded import EmbeddedBroker
 from streams.garbage import tune_collector
 from streams.parts import create_all_topics, migrate_all
 from tests.faults.results import PROJECT, code_of
-from tests.truth.compare import NOT_IN_TRUTH, Compared, everything, interactions, strangers
+from tests.truth.compare import NOT_IN_TRUTH, Compared, everything
 from tests.truth.hours import open_for, queue_settings
+from tests.truth.rows import interactions, strangers
 
 FAULTS: Final = FaultModel(shuffled_share=0.1, repeated_share=0.05, late_share=0.01)
 RECORDS_AT_ONCE: Final = 20_000

@@ -13,7 +13,7 @@ from simulator.settings import Simulation
 from streams.fold.rules import FoldRules
 from tests.simulator.centres import centres
 from tests.support.fold import LATER_MS, Log, Record, folded
-from tests.truth.compare import row_of
+from tests.truth.rows import row_of
 
 PATIENT = FoldRules(lateness_ms=1 << 40)
 
