@@ -18,7 +18,8 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 COMPILED: Final = (
     "schemas/decode.py",
     "schemas/sketch.py",
-    "sinks/native.py",
+    "schemas/native.py",
+    "schemas/native_columns.py",
     "streams/fold/*.py",
     "streams/identity/edges.py",
     "streams/identity/erased.py",

@@ -2,7 +2,7 @@
 
 Everything that reads or writes ClickHouse goes through a `Store`; nothing else imports the client
 library. The same statements run on both engines. May touch: the network, the embedded engine's
-directory. Rows go in column by column (`sinks.native`); values are always bound as parameters.
+directory. Rows go in column by column (`schemas.native`); values are always bound as parameters.
 """
 
 import logging
@@ -24,6 +24,8 @@ from clickhouse_connect.driver.exceptions import (
     ProgrammingError,
 )
 
+from schemas.encoded import encoded
+from schemas.native_columns import ENCODING_ERRORS
 from schemas.rows import Row
 from sinks.errors import (
     MISCONFIGURED_CODES,
@@ -33,7 +35,6 @@ from sinks.errors import (
     StoreRefused,
     StoreUnavailable,
 )
-from sinks.native import ENCODING_ERRORS, NativeBlock
 
 EMBEDDED: Final = "embedded"
 
@@ -55,9 +56,6 @@ INSERT_SETTINGS: Final = {
     "max_threads": 1,
     "max_insert_threads": 1,
 }
-
-ENCODED_AT_ONCE: Final = 2_000
-"""Rows after which other threads have their turn: compiled code never lets go by itself."""
 
 _RETRYABLE_STATUSES: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _STATUS = re.compile(r"HTTP status (\d{3})")
@@ -143,11 +141,8 @@ class Store:
         """
         if not rows:
             return
-        names, types = row_type.columns(), row_type.types()
-        block = NativeBlock(names, types)
         try:
-            for first in range(0, len(rows), ENCODED_AT_ONCE):
-                block.add(rows[first : first + ENCODED_AT_ONCE])
+            block = encoded(row_type, rows)
         except ENCODING_ERRORS as error:
             words = f"cannot encode a row of {row_type.TABLE}: {error!r}"
             raise StoreRefused(self.place, words) from error
@@ -155,8 +150,8 @@ class Store:
         try:
             self._client.raw_insert(
                 row_type.TABLE,
-                column_names=names,
-                insert_block=_compressed(block.encoded(), compression),
+                column_names=row_type.columns(),
+                insert_block=_compressed(block, compression),
                 settings=INSERT_SETTINGS,
                 fmt="Native",
                 compression=compression,

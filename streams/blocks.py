@@ -8,6 +8,7 @@ from typing import Any, Final, Self
 
 from faust.types import TP
 
+from schemas.encoded import joined
 from schemas.rows import Row
 from schemas.settings import Settings
 from streams.progress import Progress
@@ -60,11 +61,13 @@ class Block:
     """Rows on their way to the store, and the states that its checkpoints are made of.
 
     `states` has (partition, its fold's next offset, its state); `positions` the next offset of
-    every partition whose checkpoint the block ends with; `logs` the log of each topic;
+    every partition whose checkpoint the block ends with; `logs` the log of each topic; `latest` the
+    latest time (milliseconds) that its events say, by source;
     `serialising_seconds` is what making the states took.
     """
 
-    rows: dict[type[Row], list[tuple[Any, ...]]] = field(default_factory=dict)
+    rows: dict[type[Row], Sequence[tuple[Any, ...]]] = field(default_factory=dict)
+    latest: dict[str, int] = field(default_factory=dict)
     states: list[tuple[TP, Held, int, bytes]] = field(default_factory=list)
     positions: dict[TP, int] = field(default_factory=dict)
     logs: dict[str, str] = field(default_factory=dict)
@@ -89,16 +92,17 @@ def filled(
     `within_seconds`, and one at least: nothing else happens meanwhile.
     """
     block = Block()
+    parts: dict[type[Row], list[Sequence[tuple[Any, ...]]]] = {}
     for tp, each in held.items():
         block.logs[tp.topic] = each.fold.log
         with progress.cpu_of("rows"):
             output = each.fold.drain()
         progress.counted(tp, output.counts)
         for table, rows in output.rows.items():
-            if table in block.rows:
-                block.rows[table].extend(rows)
-            else:
-                block.rows[table] = rows
+            parts.setdefault(table, []).append(rows)
+        for source, at in output.latest.items():
+            block.latest[source] = max(at, block.latest.get(source, at))
+    block.rows = {table: joined(of_table) for table, of_table in parts.items()}
     for tp in checkpoint:
         if block.serialising_seconds >= within_seconds:
             break

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from schemas.rows import VERSION_OFFSET_BITS, DeadLetterRow
 from streams.fold.heard import Record
-from streams.fold.output import Output, Place, dead_letter_row
+from streams.fold.output import Pending, Place, dead_letter_row
 from streams.fold.partition import OffsetGap
 
 
@@ -36,7 +36,7 @@ class DerivedFold(ABC):
         """The offset of the record that is due."""
         self._place = Place(topic, partition, log)
         self._version_base = epoch << VERSION_OFFSET_BITS
-        self._output = Output()
+        self._pending = Pending()
 
     @abstractmethod
     def _hear(self, record: Record) -> None:
@@ -65,8 +65,8 @@ class DerivedFold(ABC):
                 self._refuse(record, str(error))
 
     def _refuse(self, record: Record, message: str) -> None:
-        self._output.counts["event", "dead_letter"] += 1
-        self._output.counts["dead_letter", self.reason] += 1
+        self._pending.counts["event", "dead_letter"] += 1
+        self._pending.counts["dead_letter", self.reason] += 1
         version = self._version_base + self.next_offset
         row = dead_letter_row(self._place, record, self.reason, "", message, version)
-        self._output.add(DeadLetterRow, row)
+        self._pending.add(DeadLetterRow, row)

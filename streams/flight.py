@@ -117,5 +117,5 @@ class Flight:
                 ]
         with self._progress.cpu_of("insert"):
             seconds = self._writer.write(rows).seconds
-        self._progress.stored(rows.get(EventRow, ()))
+        self._progress.stored(rows.get(EventRow, ()), block.latest)
         return seconds

@@ -5,11 +5,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from operator import itemgetter
 from typing import Any, Final
 
 from faust.types import TP
 
+from schemas.encoded import column
 from schemas.rows import EventRow
 from sinks.metrics import Metrics
 
@@ -18,10 +18,6 @@ OTHER: Final = "other"
 """Label of the sources beyond `MAX_SOURCES`: whoever sends events must not fill the registry."""
 SAMPLES: Final = 200
 """Events of a block whose lag is observed."""
-
-_OCCURRED: Final = EventRow.columns().index("occurred_at")
-_SOURCE_AND_TIME: Final = itemgetter(EventRow.columns().index("source"), _OCCURRED)
-_TOPIC: Final = EventRow.columns().index("topic")
 
 
 class Progress:
@@ -93,26 +89,19 @@ class Progress:
                 case _:
                     raise ValueError(f"the fold counts {what!r}, which no metric shows")
 
-    def stored(self, events: Sequence[tuple[Any, ...]]) -> None:
-        """Rows of `EventRow` were stored just now."""
+    def stored(self, events: Sequence[tuple[Any, ...]], latest: Mapping[str, int]) -> None:
+        """Rows of `EventRow` were stored just now; by source, the latest time they say (ms)."""
         now = time.time()
         step = max(1, len(events) // SAMPLES)
-        for row in events[::step]:
-            self._metrics.event_lag.labels(row[_TOPIC]).observe(now - row[_OCCURRED] / 1000)
-        latest = self._latest
-        moved = set()
-        greatest: dict[str, int] = {}
-        for source, at in map(_SOURCE_AND_TIME, events):
-            if at > greatest.get(source, -1):
-                greatest[source] = at
-        for source, at in greatest.items():
-            known = source in latest or len(latest) < MAX_SOURCES
+        topics = column(EventRow, events, "topic")[::step]
+        for topic, at in zip(topics, column(EventRow, events, "occurred_at")[::step], strict=True):
+            self._metrics.event_lag.labels(topic).observe(now - at / 1000)
+        for source, at in latest.items():
+            known = source in self._latest or len(self._latest) < MAX_SOURCES
             label = source if known else OTHER
-            if at > latest.get(label, -1):
-                latest[label] = at
-                moved.add(label)
-        for source in moved:
-            self._metrics.feed_last_event.labels(source).set(latest[source] / 1000)
+            if at > self._latest.get(label, -1):
+                self._latest[label] = at
+                self._metrics.feed_last_event.labels(label).set(at / 1000)
 
     def unknown_fields(self, counts: Mapping[str, int]) -> None:
         """Sources, and the number of their fields that the contract does not know."""

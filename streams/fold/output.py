@@ -4,19 +4,38 @@ Rows are plain tuples in the column order of `schemas.rows`.
 """
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from schemas.rows import Row
+from schemas.encoded import EncodedRows
+from schemas.fact_rows import AgentStateRow, EventFactRow
+from schemas.native import NativeBlock
+from schemas.rows import (
+    AgentPaneRow,
+    ConversationPaneRow,
+    CustomerInteractionRow,
+    EventRow,
+    InteractionRow,
+    KpiPaneRow,
+    Row,
+    WatermarkRow,
+)
 from streams.fold.customers import customer_key, strongest
 from streams.fold.heard import Heard, Record
 from streams.fold.known import Interaction
 from streams.fold.state import InteractionState
 
 RowTuple = tuple[Any, ...]
-Rows = dict[type[Row], list[RowTuple]]
+Rows = dict[type[Row], Sequence[RowTuple]]
 
+READ_BY_THE_STORE_ALONE: Final[frozenset[type[Row]]] = frozenset(
+    {
+        *(EventRow, EventFactRow, AgentStateRow, InteractionRow, CustomerInteractionRow),
+        *(KpiPaneRow, AgentPaneRow, ConversationPaneRow, WatermarkRow),
+    }
+)
+"""Tables whose rows are encoded as they are made; the others are announced before, as tuples."""
 
 _NOTHING: Final[list[int]] = []
 _NO_NAMES: Final[list[str]] = []
@@ -37,20 +56,58 @@ class Place(NamedTuple):
 
 @dataclass(slots=True)
 class Output:
-    """Rows that are due, and counts since the last time; `PartitionFold.drain` takes both."""
+    """What a fold's `drain` hands over: rows that are due, and counts since the last time."""
 
-    rows: Rows = field(default_factory=dict)
-    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    rows: Rows
+    counts: Counter[tuple[str, str]]
     """By (what, which): ("event", "stored" | "dead_letter"), ("late", "applied" | "unknown"),
     ("skewed", source), ("repeated", ""), ("dead_letter", reason)."""
+    latest: dict[str, int]
+    """By source, the latest time (milliseconds) that its stored events say."""
+
+
+class Pending:
+    """Rows and counts that wait to be handed over."""
+
+    def __init__(self) -> None:
+        self._read: dict[type[Row], list[RowTuple]] = {}
+        self._encoded: dict[type[Row], NativeBlock] = {}
+        self.counts: Counter[tuple[str, str]] = Counter()
+        self.latest: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        rows = sum([len(rows) for rows in self._read.values()])
+        return rows + sum([len(block) for block in self._encoded.values()])
 
     def add(self, table: type[Row], row: RowTuple) -> None:
         """Put a row to its table's."""
-        rows = self.rows.get(table)
+        block = self._encoded.get(table)
+        if block is not None:
+            block.append(row)
+            return
+        if table in READ_BY_THE_STORE_ALONE:
+            block = self._encoded[table] = NativeBlock(table)
+            block.append(row)
+            return
+        rows = self._read.get(table)
         if rows is None:
-            self.rows[table] = [row]
+            self._read[table] = [row]
         else:
             rows.append(row)
+
+    def take(self) -> Output:
+        """Hand over everything, and begin anew."""
+        rows: Rows = {}
+        for table, block in self._encoded.items():
+            rows[table] = EncodedRows([block])
+        for table, read in self._read.items():
+            rows[table] = read
+        if EventRow in rows:
+            self.counts["event", "stored"] = len(rows[EventRow])
+        output = Output(rows, self.counts, self.latest)
+        self._read, self._encoded = {}, {}
+        self.counts, self.latest = Counter(), {}
+        return output
 
 
 def event_row(place: Place, heard: Heard, payload: bytes, version: int) -> RowTuple:

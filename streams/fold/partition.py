@@ -43,6 +43,7 @@ from streams.fold.links import LINKING, event_links, interaction_links
 from streams.fold.live import LivePart
 from streams.fold.output import (
     Output,
+    Pending,
     Place,
     RowTuple,
     customer_rows,
@@ -123,7 +124,7 @@ class PartitionFold:
         self._horizon_ms = rules.horizons_ms[self._channel] if self._channel else 0
         self._types = _types_of(topic)
         self._version_base = epoch << VERSION_OFFSET_BITS
-        self._output = Output()
+        self._pending = Pending()
         self._marked_at = self.state.next_offset
         # By the interaction's state itself, which is found by its address.
         self._changed: dict[InteractionState, Interaction] = {}
@@ -154,8 +155,7 @@ class PartitionFold:
     @property
     def pending(self) -> int:
         """How many rows `drain` would give, about."""
-        waiting = sum(len(rows) for rows in self._output.rows.values())
-        return waiting + len(self._changed) + self._panes.changed
+        return len(self._pending) + len(self._changed) + self._panes.changed
 
     def skip_to(self, offset: int) -> None:
         """Go on at `offset`, because the broker does not have the records before it any more."""
@@ -193,17 +193,14 @@ class PartitionFold:
         for pane in self._panes.take_changed():
             self._write_pane(pane)
         for row in self.take_partials():
-            self._output.add(PartialRecord, row)
+            self._pending.add(PartialRecord, row)
         state = self.state
         if state.next_offset != self._marked_at and state.event_time != NEVER:
             self._marked_at = state.next_offset
             lateness = self._rules.lateness_ms
             row = (*self._place, state.event_time, lateness, state.produced_at, self.version)
-            self._output.add(WatermarkRow, row)
-        output, self._output = self._output, Output()
-        if stored := len(output.rows.get(EventRow, ())):
-            output.counts["event", "stored"] = stored
-        return output
+            self._pending.add(WatermarkRow, row)
+        return self._pending.take()
 
     def take_partials(self) -> list[RowTuple]:
         """What stage 2 is to be told since the last call or `drain`: rows of `PartialRecord`."""
@@ -238,11 +235,11 @@ class PartitionFold:
         rules = self._rules
         heard = Heard(record, event, rules.max_skew_ms)
         if heard.at != heard.happened_at:
-            self._output.counts["skewed", heard.source] += 1
+            self._pending.counts["skewed", heard.source] += 1
         if rules.erased and rules.erased.covers(
             heard.tenant, heard.subject, heard.data, heard.at, rules.identifiers
         ):
-            self._output.counts["event", "erased"] += 1
+            self._pending.counts["event", "erased"] += 1
             return
         kind = heard.type
         if kind not in self._types:
@@ -257,20 +254,23 @@ class PartitionFold:
         elif kind in LINKING:
             links = event_links(event, heard.at, rules.identifiers, self._place, self.version)
             for row in links:
-                self._output.add(IdentityLinkRow, row)
+                self._pending.add(IdentityLinkRow, row)
         payload, headers = record.value or b"", record.headers
         if headers and is_binary(headers):
             # Its attributes lay in headers: what is stored is the whole event.
             payload = _to_json(event)
         first_wins = self._version_base + LAST_OFFSET - heard.offset
-        self._output.add(EventRow, event_row(self._place, heard, payload, first_wins))
+        pending = self._pending
+        pending.add(EventRow, event_row(self._place, heard, payload, first_wins))
+        if heard.happened_at > pending.latest.get(heard.source, NEVER):
+            pending.latest[heard.source] = heard.happened_at
         if kind in TOLD:
             told = fact_row(event, heard.happened_at, heard.at, rules.identifiers, first_wins)
             if told is not None:
-                self._output.add(EventFactRow, told)
+                self._pending.add(EventFactRow, told)
         elif kind == AGENT_STATE:
             row = agent_state_row(event, heard.happened_at, heard.at, first_wins)
-            self._output.add(AgentStateRow, row)
+            self._pending.add(AgentStateRow, row)
         self._advance(heard.source, heard.at)
 
     def _apply_to_interaction(self, heard: Heard) -> bool:
@@ -292,7 +292,7 @@ class PartitionFold:
             state = InteractionState(heard.tenant, heard.subject, heard.source, at, {})
             self.state.interactions[subject] = state
         elif key in state.facts:
-            self._output.counts["repeated", ""] += 1
+            self._pending.counts["repeated", ""] += 1
             return True
         elif len(state.facts) >= MOST_FACTS:
             message = (
@@ -350,7 +350,7 @@ class PartitionFold:
         timeline = agent.timeline
         key = key_of(source, heard.id)
         if key in timeline.changes:
-            self._output.counts["repeated", ""] += 1
+            self._pending.counts["repeated", ""] += 1
             return
         agent.changed = self.version
         if source not in timeline.sources:
@@ -453,30 +453,30 @@ class PartitionFold:
         self._panes.release(interaction.contributions)
 
     def _write_interaction(self, state: InteractionState, known: Interaction) -> None:
-        output, channel, version = self._output, self._channel, self.version
+        pending, channel, version = self._pending, self._channel, self.version
         shown = self._rules.identifiers.of(state.tenant, known.identifiers)
         row = interaction_row(state, known, shown, channel, self._place, version)
-        output.add(InteractionRow, row)
+        pending.add(InteractionRow, row)
         for row in customer_rows(state, known, shown, channel, version):
-            output.add(CustomerInteractionRow, row)
+            pending.add(CustomerInteractionRow, row)
         whose = (state.tenant, state.interaction_id, shown, known.started_at)
         for row in interaction_links(*whose, self._place, version):
-            output.add(IdentityLinkRow, row)
+            pending.add(IdentityLinkRow, row)
 
     def _write_pane(self, pane: Pane) -> None:
         row = pane_row(pane, (self.log, self.partition), self.version)
-        self._output.add(table_of(pane.key), row)
+        self._pending.add(table_of(pane.key), row)
 
     def _note_late(self, heard: Heard, watermark: int, *, applied: bool) -> None:
-        self._output.counts["late", "applied" if applied else "unknown"] += 1
+        self._pending.counts["late", "applied" if applied else "unknown"] += 1
         row = late_event_row(self._place, heard, watermark, applied=applied, version=self.version)
-        self._output.add(LateEventRow, row)
+        self._pending.add(LateEventRow, row)
 
     def _refuse(self, record: Record, reason: str, path: str, message: str) -> None:
-        self._output.counts["event", "dead_letter"] += 1
-        self._output.counts["dead_letter", reason] += 1
+        self._pending.counts["event", "dead_letter"] += 1
+        self._pending.counts["dead_letter", reason] += 1
         row = dead_letter_row(self._place, record, reason, path, message, self.version)
-        self._output.add(DeadLetterRow, row)
+        self._pending.add(DeadLetterRow, row)
 
 
 def _types_of(topic: str) -> frozenset[str]:

@@ -89,22 +89,22 @@ class LinksFold(DerivedFold):
 
     def drain(self) -> Output:
         """The rows that changed since the last call, and what is to be published before them."""
-        output, self._output = self._output, Output()
+        pending = self._pending
         for message in self.nodes.take_messages():
-            output.add(IdentityMessage, tuple(rendered(message)))
+            pending.add(IdentityMessage, tuple(rendered(message)))
         for root, (customers, verdicts) in self.nodes.take_resolved():
             version = self._version_base + root.version
             for key, customer in customers.items():
                 own = int(key == customer)
-                output.add(IdentityMemberRow, (root.tenant, customer, key, version))
-                output.add(IdentityMapRow, (root.tenant, key, customer, version, own))
+                pending.add(IdentityMemberRow, (root.tenant, customer, key, version))
+                pending.add(IdentityMapRow, (root.tenant, key, customer, version, own))
             for pair, verdict in verdicts.items():
                 for row in _edge_rows(root, root.edges[pair], verdict, version):
-                    output.add(IdentityEdgeRow, row)
-            self._count_apart(root, verdicts, output)
-        return output
+                    pending.add(IdentityEdgeRow, row)
+            self._count_apart(root, verdicts)
+        return pending.take()
 
-    def _count_apart(self, root: Root, verdicts: Mapping[Pair, Verdict], output: Output) -> None:
+    def _count_apart(self, root: Root, verdicts: Mapping[Pair, Verdict]) -> None:
         """Count the edges that are quarantined from now on.
 
         Which were before is no part of the state: after a restart those of customers that change
@@ -112,7 +112,7 @@ class LinksFold(DerivedFold):
         """
         apart = {pair: v.reason for pair, v in verdicts.items() if v.state == "quarantined"}
         for pair in apart.keys() - root.apart:
-            output.counts["quarantined", apart[pair]] += 1
+            self._pending.counts["quarantined", apart[pair]] += 1
         if apart or root.apart:
             root.apart = (root.apart - verdicts.keys()) | apart.keys()
 

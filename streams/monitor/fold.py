@@ -73,7 +73,7 @@ class MonitorFold(DerivedFold):
     @property
     def pending(self) -> int:
         """How many rows `drain` would give, about."""
-        return len(self._changed) + sum(map(len, self._output.rows.values()))
+        return len(self._changed) + len(self._pending)
 
     def _hear(self, record: Record) -> None:
         said = read(record.value)
@@ -136,10 +136,9 @@ class MonitorFold(DerivedFold):
         version = self._version_base + self.next_offset
         if self.now:
             for name in self._changed:
-                self._output.add(QueueLiveRow, self._live(self.queues[name]).row(version))
+                self._pending.add(QueueLiveRow, self._live(self.queues[name]).row(version))
             self._changed.clear()
-        output, self._output = self._output, Output()
-        return output
+        return self._pending.take()
 
     def snapshot(self) -> bytes:
         """The state, serialised; rows must have been drained and stored before."""
@@ -221,7 +220,7 @@ class MonitorFold(DerivedFold):
     def _tell(self, name: QueueName, change: Change, breach: Breach) -> None:
         tenant, queue = name
         version = self._version_base + self.next_offset
-        self._output.add(QueueBreachRow, breach.row(tenant, queue, version))
+        self._pending.add(QueueBreachRow, breach.row(tenant, queue, version))
         notice = BreachNotice(
             breach_id=breach.breach_id,
             change=change,
@@ -237,7 +236,7 @@ class MonitorFold(DerivedFold):
             closed_because=breach.closed_because,
             interactions=breach.interactions,
         )
-        self._output.add(BreachRecord, (queue_key(name), notice.model_dump_json().encode()))
+        self._pending.add(BreachRecord, (queue_key(name), notice.model_dump_json().encode()))
 
 
 def _instant(at_ms: int) -> datetime:

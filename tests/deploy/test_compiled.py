@@ -48,7 +48,7 @@ def test_the_laws_of_what_is_compiled_hold_compiled(compiled: Path) -> None:
     )
     assert imported.stdout.startswith(str(compiled))
     assert imported.stdout.strip().endswith(".so")
-    laws = ["tests/streams/fold", "tests/schemas/test_decode.py", "tests/sinks/test_native.py"]
+    laws = ["tests/streams/fold", "tests/schemas/test_decode.py", "tests/schemas/test_native.py"]
     run = subprocess.run(
         [*python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "pythonpath=", *laws],
         env=environment,

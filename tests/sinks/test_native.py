@@ -1,11 +1,12 @@
-"""Blocks of many rows; each value of each table by itself is in `test_store`."""
+"""Blocks of many rows as ClickHouse reads them; each value by itself is in `test_store`."""
 
 from typing import Any
 
 import pytest
 
+from schemas.encoded import EncodedRows
+from schemas.native import NativeBlock
 from schemas.rows import EventRow, InteractionRow, KpiPaneRow
-from sinks.native import ENCODING_ERRORS, NativeBlock, column_of
 from sinks.store import Store
 from tests.support.rows import row
 
@@ -52,33 +53,10 @@ def test_rows_keep_their_own_items_of_arrays_and_maps(store: Store) -> None:
     assert {r["queue"]: r["wait_bins"] for r in panes} == waits
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"subject": 1},
-        {"subject": None},
-        {"subject": "\ud800"},
-        {"source": 1},
-        {"source_offset": "1"},
-        {"source_offset": 1.5},
-        {"source_offset": None},
-        {"source_offset": -1},
-        {"source_partition": 2**32},
-        {"occurred_at": 2**63},
-    ],
-)
-def test_a_value_that_is_not_of_its_columns_type_is_an_error(wrong: dict[str, Any]) -> None:
-    rows = [row(EventRow), row(EventRow, **wrong)]
-    with pytest.raises(ENCODING_ERRORS):
-        NativeBlock(EventRow.columns(), EventRow.types()).add(rows)
-
-
-@pytest.mark.parametrize("wrong", [row(EventRow)[:-1], (*row(EventRow), 1)])
-def test_a_row_of_another_width_is_an_error(wrong: tuple[Any, ...]) -> None:
-    with pytest.raises(ENCODING_ERRORS):
-        NativeBlock(EventRow.columns(), EventRow.types()).add([row(EventRow), wrong])
-
-
-def test_a_type_that_is_not_known_is_named() -> None:
-    with pytest.raises(NotImplementedError, match="UUID"):
-        column_of("Array(UUID)")
+def test_blocks_of_several_hands_are_stored_by_one_statement(store: Store) -> None:
+    blocks = [NativeBlock(EventRow), NativeBlock(EventRow), NativeBlock(EventRow)]
+    for n in range(300):
+        blocks[n % 2].append(row(EventRow, event_id=f"{n}", source=f"s{n}"))
+    store.insert(EventRow, EncodedRows(blocks))
+    found = store.query("SELECT event_id, source FROM events")
+    assert {(r["event_id"], r["source"]) for r in found} == {(f"{n}", f"s{n}") for n in range(300)}

@@ -53,12 +53,12 @@ def test_partitions_that_went_are_shown_no_more() -> None:
 def test_the_newest_event_of_each_source_is_shown_and_sources_without_end_are_not() -> None:
     metrics = Metrics()
     progress = Progress(metrics)
-    progress.stored([row("pbx", 100.0), row("pbx", 300.0), row("pbx", 200.0)])
+    progress.stored([], {"pbx": 300_000})
     name = "feed_last_event_timestamp_seconds"
     assert value(metrics, name, source="pbx") == 300
-    progress.stored([row("pbx", 250.0)])
+    progress.stored([], {"pbx": 250_000})
     assert value(metrics, name, source="pbx") == 300
-    progress.stored([row(f"source-{n}", 1_000.0 + n) for n in range(2 * MAX_SOURCES)])
+    progress.stored([], {f"source-{n}": 1_000_000 + 1_000 * n for n in range(2 * MAX_SOURCES)})
     shown = [s for m in metrics.feed_last_event.collect() for s in m.samples]
     assert len(shown) == MAX_SOURCES + 1
     assert value(metrics, name, source=OTHER) == 1_000 + 2 * MAX_SOURCES - 1
@@ -68,7 +68,7 @@ def test_event_lag_is_that_of_a_sample() -> None:
     metrics = Metrics()
     progress = Progress(metrics)
     now = time.time()
-    progress.stored([row("pbx", now - 20.0)] * 10_000)
+    progress.stored([row("pbx", now - 20.0)] * 10_000, {})
     count = value(metrics, "event_lag_seconds_count", topic=EVENTS_CALL)
     total = value(metrics, "event_lag_seconds_sum", topic=EVENTS_CALL)
     assert count is not None

@@ -1,5 +1,6 @@
 """The fold of `identity.links`: a function of its log, restored as it was, and what it refuses."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,7 +47,7 @@ def log(*messages: Message) -> list[Record]:
     return [Record(n, rendered(message).value) for n, message in enumerate(messages)]
 
 
-def named(table: Any, rows: list[tuple[Any, ...]]) -> list[dict[str, Any]]:
+def named(table: Any, rows: Sequence[tuple[Any, ...]]) -> list[dict[str, Any]]:
     return [dict(zip(table.columns(), row, strict=True)) for row in rows]
 
 

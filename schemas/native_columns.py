@@ -1,15 +1,12 @@
-"""Rows as one block of ClickHouse's Native format. Pure; compiled (`deploy/compile_fold.py`).
+"""Columns of ClickHouse's Native format, by type. Pure; compiled (`deploy/compile_fold.py`).
 
-The driver's own encoders take several microseconds for the rows of an event. These know the few
-types of our tables, and write each value to the end of its column as its row comes by: a row is
-looked at once, and no list of a column's values is ever made. The format: number of columns and
-rows; of each column its name, its type, and its values one after the other
-(<https://clickhouse.com/docs/interfaces/formats/Native>).
+They know the few types of our tables, and write each value to the end of its column as its row
+comes by: no list of a column's values is ever made. `values` reads what was written.
 """
 
 import re
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Any, Final
 
 from librt.strings import BytesWriter, write_f64_le, write_i16_le, write_i32_le, write_i64_le
@@ -46,6 +43,10 @@ class Column:
         """Add the bytes of all values to `parts`."""
         raise NotImplementedError
 
+    def values(self, count: int) -> list[Any]:
+        """The first `count` values, which were written whole; what follows need not be."""
+        raise NotImplementedError
+
 
 class _Plain(Column):
     """Values that stand one after the other, and nothing else."""
@@ -58,31 +59,69 @@ class _Plain(Column):
 
 
 class _Strings(_Plain):
+    """Texts, or bytes where they are `binary`: the format has one type for both."""
+
+    def __init__(self, binary: bool = False) -> None:
+        super().__init__()
+        self._binary = binary
+
     def add(self, value: Any) -> None:
         data: bytes = value.encode() if isinstance(value, str) else value
-        _put_length(self._out, len(data))
+        put_length(self._out, len(data))
         self._out.write(data)
 
+    def values(self, count: int) -> list[Any]:
+        data = self._out.getvalue()
+        found: list[Any] = []
+        at = 0
+        for _ in range(count):
+            length = shift = 0
+            while data[at] > 127:
+                length |= (data[at] & 127) << shift
+                shift += 7
+                at += 1
+            length |= data[at] << shift
+            begin, at = at + 1, at + 1 + length
+            found.append(data[begin:at] if self._binary else data[begin:at].decode())
+        return found
 
-class _UInt8(_Plain):
+
+class _Numbers(_Plain):
+    """Numbers of a fixed width; `code` is that of `struct`."""
+
+    code: str = ""
+
+    def values(self, count: int) -> list[Any]:
+        return _unpacked(self.code, count, self._out)
+
+
+class _UInt8(_Numbers):
+    code = "B"
+
     def add(self, value: Any) -> None:
         number: int = value
         self._out.append(_checked(number, 0xFF))
 
 
-class _UInt16(_Plain):
+class _UInt16(_Numbers):
+    code = "H"
+
     def add(self, value: Any) -> None:
         number: int = value
         write_i16_le(self._out, _signed(number, 0xFFFF))
 
 
-class _UInt32(_Plain):
+class _UInt32(_Numbers):
+    code = "I"
+
     def add(self, value: Any) -> None:
         number: int = value
         write_i32_le(self._out, _signed(number, 0xFFFFFFFF))
 
 
-class _UInt64(_Plain):
+class _UInt64(_Numbers):
+    code = "Q"
+
     def add(self, value: Any) -> None:
         number: int = value
         if 0 <= number <= _MOST_QUICK:
@@ -91,19 +130,25 @@ class _UInt64(_Plain):
             write_i64_le(self._out, _signed(number, (1 << 64) - 1))
 
 
-class _Int32(_Plain):
+class _Int32(_Numbers):
+    code = "i"
+
     def add(self, value: Any) -> None:
         number: int = value
         write_i32_le(self._out, number)
 
 
-class _Int64(_Plain):
+class _Int64(_Numbers):
+    code = "q"
+
     def add(self, value: Any) -> None:
         number: int = value
         write_i64_le(self._out, number)
 
 
-class _Float64(_Plain):
+class _Float64(_Numbers):
+    code = "d"
+
     def add(self, value: Any) -> None:
         number: float = value
         write_f64_le(self._out, number)
@@ -127,6 +172,10 @@ class _Nullable(Column):
     def put(self, parts: list[bytes]) -> None:
         parts.append(self._nulls.getvalue())
         self._values.put(parts)
+
+    def values(self, count: int) -> list[Any]:
+        nulls = self._nulls.getvalue()
+        return [None if nulls[at] else value for at, value in enumerate(self._values.values(count))]
 
 
 class _Symbols(Column):
@@ -156,6 +205,10 @@ class _Symbols(Column):
         parts.append(struct.pack("<Q", len(values) // 4))
         parts.append(values[::4] if width == _ONE_BYTE else values)
 
+    def values(self, count: int) -> list[Any]:
+        texts = list(self._places)
+        return [texts[place] for place in _unpacked("i", count, self._values)]
+
 
 class _Arrays(Column):
     """Where each row's items end, then the items of all."""
@@ -175,6 +228,11 @@ class _Arrays(Column):
     def put(self, parts: list[bytes]) -> None:
         parts.append(self._ends.getvalue())
         self._items.put(parts)
+
+    def values(self, count: int) -> list[Any]:
+        ends = _unpacked("q", count, self._ends)
+        items = self._items.values(ends[-1] if ends else 0)
+        return [items[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
 
 
 class _Maps(Column):
@@ -200,13 +258,19 @@ class _Maps(Column):
         self._keys.put(parts)
         self._items.put(parts)
 
+    def values(self, count: int) -> list[Any]:
+        ends = _unpacked("q", count, self._ends)
+        whole = ends[-1] if ends else 0
+        items = list(zip(self._keys.values(whole), self._items.values(whole), strict=True))
+        return [dict(items[begin:end]) for begin, end in zip([0, *ends], ends, strict=False)]
+
 
 class _Pairs(Column):
-    """The first of all, then the second."""
+    """The first of all, then the second: names of headers, and the bytes under them."""
 
     def __init__(self) -> None:
         self._first = _Strings()
-        self._second = _Strings()
+        self._second = _Strings(binary=True)
 
     def add(self, value: Any) -> None:
         first, second = value
@@ -217,57 +281,16 @@ class _Pairs(Column):
         self._first.put(parts)
         self._second.put(parts)
 
-
-class NativeBlock:
-    """Rows of a table, encoded as they are added; after an error it is of no use.
-
-    Args:
-        names: of the columns.
-        types: theirs, as ClickHouse writes them.
-    """
-
-    def __init__(self, names: Sequence[str], types: Sequence[str]) -> None:
-        self._names = names
-        self._types = types
-        self._columns: list[Column] = [column_of(kind) for kind in types]
-        self._rows = 0
-
-    def add(self, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Add rows, their values in the order of `names`.
-
-        Raises one of `ENCODING_ERRORS` where a value is not of its column's type, or a row has more
-        or fewer values than there are columns.
-        """
-        columns = self._columns
-        width = len(columns)
-        for row in rows:
-            # Values lie all over the memory. Copying the row fetches them side by side; the columns
-            # would wait for one after the other.
-            values = list(row)
-            if len(values) != width:
-                raise ValueError(f"a row has {len(values)} values for {width} columns")
-            for at in range(width):
-                columns[at].add(values[at])
-        self._rows += len(rows)
-
-    def encoded(self) -> bytes:
-        """All rows (at least one) as a block."""
-        head = BytesWriter()
-        _put_length(head, len(self._columns))
-        _put_length(head, self._rows)
-        parts = [head.getvalue()]
-        for name, kind, column in zip(self._names, self._types, self._columns, strict=True):
-            title = _Strings()
-            title.add(name)
-            title.add(kind)
-            title.put(parts)
-            parts.append(column.prefix)
-            column.put(parts)
-        return b"".join(parts)
+    def values(self, count: int) -> list[Any]:
+        return list(zip(self._first.values(count), self._second.values(count), strict=True))
 
 
-def column_of(kind: str) -> Column:
-    """An empty column of a type.
+Maker = Callable[[], Column]
+"""Makes an empty column."""
+
+
+def maker_of(kind: str, *, binary: bool = False) -> Maker:
+    """What makes columns of a type; with bytes instead of texts where they are `binary`.
 
     Raises `NotImplementedError` for a type that no table of ours has had yet.
     """
@@ -276,43 +299,53 @@ def column_of(kind: str) -> Column:
     arguments = [part.strip() for part in _ARGUMENT.findall(inside or "")]
     match name, arguments:
         case "String", []:
-            return _Strings()
+            return lambda: _Strings(binary)
         case "LowCardinality", ["String"]:
-            return _Symbols()
+            return _Symbols
         case "Nullable", [of]:
-            return _Nullable(_numbers(of))
+            numbers = _numbers(of)
+            return lambda: _Nullable(numbers())
         case "Array", [of]:
-            return _Arrays(column_of(of))
+            items = maker_of(of)
+            return lambda: _Arrays(items())
         case "Map", [key, value]:
-            return _Maps(column_of(key), column_of(value))
+            keys, values = maker_of(key), maker_of(value)
+            return lambda: _Maps(keys(), values())
         case "Tuple", ["String", "String"]:
-            return _Pairs()
+            return _Pairs
         case _:
             return _numbers(kind)
 
 
-def _numbers(kind: str) -> Column:
-    """An empty column of numbers of a fixed width."""
+def _numbers(kind: str) -> Maker:
+    """What makes columns of numbers of a fixed width."""
     match kind.partition("(")[0]:
         case "UInt8":
-            return _UInt8()
+            return _UInt8
         case "UInt16":
-            return _UInt16()
+            return _UInt16
         case "UInt32" | "DateTime":
-            return _UInt32()
+            return _UInt32
         case "UInt64":
-            return _UInt64()
+            return _UInt64
         case "Int32":
-            return _Int32()
+            return _Int32
         case "Int64" | "DateTime64":
-            return _Int64()
+            return _Int64
         case "Float64":
-            return _Float64()
+            return _Float64
         case _:
-            raise NotImplementedError(f"sinks.native does not encode the type {kind}")
+            raise NotImplementedError(f"schemas.native does not encode the type {kind}")
 
 
-def _put_length(out: BytesWriter, length: int) -> None:
+def put_text(out: BytesWriter, text: str) -> None:
+    """Write a text with its length before it."""
+    data = text.encode()
+    put_length(out, len(data))
+    out.write(data)
+
+
+def put_length(out: BytesWriter, length: int) -> None:
     """Write an unsigned number as the format does (LEB128)."""
     while length > 127:
         out.append(length & 127 | 128)
@@ -330,3 +363,7 @@ def _signed(number: int, most: int) -> int:
     """The signed number with the bits of an unsigned one."""
     _checked(number, most)
     return number if number <= most >> 1 else number - most - 1
+
+
+def _unpacked(code: str, count: int, out: BytesWriter) -> list[int]:
+    return list(struct.unpack_from(f"<{count}{code}", out.getvalue()))
