@@ -22,6 +22,7 @@ _OWN_KEYS: Final = 1 << 9 | 1 << 10
 """A dictionary for this block alone, all of it here; the lowest byte is the width of indices."""
 _ONE_BYTE: Final = 0
 _FOUR_BYTES: Final = 2
+_NO_TEXT: Final = object()
 _MOST_QUICK: Final = (1 << 62) - 1
 """Up to here compiled code has numbers that are no objects."""
 
@@ -184,16 +185,21 @@ class _Symbols(Column):
     def __init__(self) -> None:
         self.prefix = _KEYS_WITH_DICTIONARY
         self._places: dict[Any, int] = {}
+        self._latest: Any = _NO_TEXT
+        self._latest_place = 0
         self._texts = _Strings()
         self._values = BytesWriter()
 
     def add(self, value: Any) -> None:
-        place = self._places.get(value)
-        if place is None:
-            self._texts.add(value)
-            place = len(self._places)
-            self._places[value] = place
-        write_i32_le(self._values, place)
+        # Most often the very object of the row before: not even its hash is known yet otherwise.
+        if value is not self._latest:
+            place = self._places.get(value)
+            if place is None:
+                self._texts.add(value)
+                place = len(self._places)
+                self._places[value] = place
+            self._latest, self._latest_place = value, place
+        write_i32_le(self._values, self._latest_place)
 
     def put(self, parts: list[bytes]) -> None:
         keys, values = len(self._places), self._values.getvalue()

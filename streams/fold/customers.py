@@ -3,7 +3,7 @@
 How identifiers are written is decided in `streams.identity.normalise`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -15,8 +15,10 @@ STRENGTH: Final = KINDS
 """Kinds of identifier, the strongest first."""
 
 
-def strongest(identifiers: Iterable[str]) -> str:
+def strongest(identifiers: Sequence[str]) -> str:
     """The identifier that an interaction's customer is known by; `""` where there is none."""
+    if len(identifiers) == 1:
+        return identifiers[0]
     return min(identifiers, key=_strength, default="")
 
 

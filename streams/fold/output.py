@@ -4,7 +4,7 @@ Rows are plain tuples in the column order of `schemas.rows`.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -21,7 +21,7 @@ from schemas.rows import (
     Row,
     WatermarkRow,
 )
-from streams.fold.customers import customer_key, strongest
+from streams.fold.customers import customer_key
 from streams.fold.heard import Heard, Record
 from streams.fold.known import Interaction
 from streams.fold.state import InteractionState
@@ -173,6 +173,7 @@ def interaction_row(
     state: InteractionState,
     known: Interaction,
     shown: tuple[str, ...],
+    best: str,
     channel: str,
     place: Place,
     version: int,
@@ -203,7 +204,7 @@ def interaction_row(
         None if known.resolved is None else int(known.resolved),
         known.topic,
         known.linked_to,
-        customer_key(state.tenant, strongest(shown)),
+        customer_key(state.tenant, best),
         known.customer_name,
         list(shown),
         list(known.agents),
@@ -261,22 +262,25 @@ def customer_rows(
     state: InteractionState,
     known: Interaction,
     shown: tuple[str, ...],
+    best: str,
     channel: str,
     version: int,
-) -> Iterator[RowTuple]:
+) -> list[RowTuple]:
     """The rows of `CustomerInteractionRow`: one for each identifier that was shown.
 
     All but the strongest are written as deleted, whether or not one of them ever was the strongest:
     which of them was so when a row was written is not the log's affair.
     """
-    best = strongest(shown)
-    for identifier in shown:
-        yield (
-            state.tenant,
-            customer_key(state.tenant, identifier),
+    tenant = state.tenant
+    return [
+        (
+            tenant,
+            customer_key(tenant, identifier),
             state.interaction_id,
             known.started_at,
             channel,
             version,
             int(identifier != best),
         )
+        for identifier in shown
+    ]

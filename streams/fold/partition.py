@@ -31,6 +31,7 @@ from schemas.rows import (
 )
 from schemas.topics import CHANNEL_OF, EVENTS_AGENT
 from streams.fold.agents import AgentTimeline
+from streams.fold.customers import strongest
 from streams.fold.erasing import erased_subjects
 from streams.fold.expiry import Expiry, minute_of
 from streams.fold.facts import FACT_PARTS, fact_of, key_of
@@ -455,13 +456,15 @@ class PartitionFold:
     def _write_interaction(self, state: InteractionState, known: Interaction) -> None:
         pending, channel, version = self._pending, self._channel, self.version
         shown = self._rules.identifiers.of(state.tenant, known.identifiers)
-        row = interaction_row(state, known, shown, channel, self._place, version)
+        best = strongest(shown)
+        row = interaction_row(state, known, shown, best, channel, self._place, version)
         pending.add(InteractionRow, row)
-        for row in customer_rows(state, known, shown, channel, version):
+        for row in customer_rows(state, known, shown, best, channel, version):
             pending.add(CustomerInteractionRow, row)
-        whose = (state.tenant, state.interaction_id, shown, known.started_at)
-        for row in interaction_links(*whose, self._place, version):
-            pending.add(IdentityLinkRow, row)
+        if len(shown) > 1:
+            whose = (state.tenant, state.interaction_id, shown, known.started_at)
+            for row in interaction_links(*whose, self._place, version):
+                pending.add(IdentityLinkRow, row)
 
     def _write_pane(self, pane: Pane) -> None:
         row = pane_row(pane, (self.log, self.partition), self.version)

@@ -90,8 +90,12 @@ class Identifiers:
 
         Those that stand for nobody are left out.
         """
-        found = [self._one(tenant, text) for text in texts]
-        return tuple(dict.fromkeys(text for text in found if text))
+        found: dict[str, None] = {}
+        for text in texts:
+            normal = self._one(tenant, text)
+            if normal:
+                found[normal] = None
+        return tuple(found)
 
     def one(self, tenant: str, text: str) -> str:
         """The same of one identifier as a person types it; `""` where it stands for nobody."""

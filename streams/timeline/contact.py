@@ -11,6 +11,7 @@ from typing import Any, Final
 from schemas.decode import Event
 from schemas.rows import InteractionRow
 from schemas.timeline import Contact, Visit
+from streams.fold.customers import strongest
 from streams.fold.facts import FACT_PARTS, Fact, fact_of, in_order, key_of
 from streams.fold.interaction import interaction_of
 from streams.fold.output import Place, interaction_row
@@ -43,7 +44,7 @@ def contact_of_events(
     _, event = next(iter(told.values()))
     state = InteractionState(event.tenant, event.subject, "", known.started_at, facts)
     shown = identifiers.of(event.tenant, known.identifiers)
-    row = interaction_row(state, known, shown, channel, _NOWHERE, 0)
+    row = interaction_row(state, known, shown, strongest(shown), channel, _NOWHERE, 0)
     ordered = (told[fact.key] for fact in in_order(facts.values()))
     return _contact(dict(zip(_COLUMNS, row, strict=True)), happenings_of(ordered), has_events=True)
 
