@@ -16,6 +16,8 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 Change = tuple[int, int, str, str]
 """at_ms, key, queue, state"""
 Stretch = tuple[int, int, str]
@@ -29,6 +31,7 @@ LONGEST_STATE_MS: Final = 7 * 86_400_000
 """A state that lasts longer without a word is counted up to here: the word was lost."""
 
 
+@mypyc_attr(acyclic=True)
 class AgentTimeline:
     """What is known about one agent's states.
 

@@ -12,11 +12,14 @@ without messages and tickets has none of this.
 
 from typing import Any, Final
 
+from mypy_extensions import mypyc_attr
+
 SOLVED_STATUSES: Final = frozenset({"solved", "closed"})
 _AUTHORS: Final = ("customer", "agent", "bot")
 _AUTOMATIC: Final = 3
 
 
+@mypyc_attr(acyclic=True)
 class Conversation:
     """What is known of it. Instants and durations in milliseconds.
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import xxhash
+from mypy_extensions import mypyc_attr
 
 from streams.identity.normalise import identifier_texts
 
@@ -47,6 +48,7 @@ was let go; a row made of them alone would hide the full one.
 """
 
 
+@mypyc_attr(acyclic=True)
 class Fact:
     """One fact; never changed.
 

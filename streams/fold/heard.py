@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
+from mypy_extensions import mypyc_attr
+
 from schemas.decode import Event
 from streams.fold.rules import DAY_MS
 
@@ -25,6 +27,7 @@ class Record(Protocol):
     def headers(self) -> Sequence[tuple[str, bytes]]: ...
 
 
+@mypyc_attr(acyclic=True)
 class Heard:
     """An event and the record that told it. Instants in milliseconds.
 

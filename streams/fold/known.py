@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 from streams.fold.conversation import Conversation
 from streams.fold.facts import Fact
 from streams.fold.legs import Leg
@@ -9,6 +11,7 @@ from streams.fold.legs import Leg
 _BEFORE_ALL: Final = Fact(-(1 << 62), 0, 0, 0, "", "", 0, None)
 
 
+@mypyc_attr(acyclic=True)
 class Interaction:
     """What is known about one interaction. Instants and durations in milliseconds.
 

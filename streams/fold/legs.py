@@ -20,12 +20,15 @@ from bisect import insort_right
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 from streams.fold.facts import UNMEASURED
 
 CLOCKS_APART_MS: Final = 2_000
 """How far clocks, or a measured duration and the difference of its timestamps, may differ."""
 
 
+@mypyc_attr(acyclic=True)
 class Leg:
     """One stay of a contact with a queue and then an agent; `queue` is "" where there was none.
 

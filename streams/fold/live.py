@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
+from mypy_extensions import mypyc_attr
 
 from streams.fold.agents import AgentTimeline, state_in
 from streams.fold.interaction import interaction_of
@@ -45,6 +46,7 @@ _WHO: Final = ("waiting", "serving", "carried_waiting", "carried_serving", "gone
 _to_json: Final = msgspec.json.Encoder().encode
 
 
+@mypyc_attr(acyclic=True)
 class Open:
     """A contact in a pane that waits (`entered_at`) or is served (`entered_at` is negative)."""
 

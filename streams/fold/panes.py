@@ -9,6 +9,8 @@ settings never leaves one half counted.
 from collections.abc import Sequence
 from typing import Any, Final
 
+from mypy_extensions import mypyc_attr
+
 from schemas.rows import (
     AGENT_PANE_SECONDS,
     QUEUE_PANE_SECONDS,
@@ -40,6 +42,8 @@ PaneKey = tuple[Any, ...]
 """Of a queue: tenant, queue, channel, direction, cohort, pane_at; of its conversations the same
 without cohort; of an agent: tenant, agent, pane_at. `pane_at` in seconds since the epoch. Told
 apart by their length."""
+SavedPane = tuple[PaneKey, int, int, tuple[int, ...], list[int], dict[int, int]]
+"""key, generation, references, thresholds, counts, bins"""
 SavedContribution = tuple[PaneKey, tuple[int, ...], tuple[int, ...]]
 """key, counts, waits"""
 
@@ -111,6 +115,7 @@ QUIET: Final = frozenset({IVR, OFFERED, HOLD_STARTED, AUTOMATIC_MESSAGE, CALLBAC
 """Kinds of facts that, coming after all others, change nothing that is contributed."""
 
 
+@mypyc_attr(acyclic=True)
 class Pane:
     """The current absolute value of one pane.
 
@@ -120,10 +125,12 @@ class Pane:
     counts the interactions that contribute to it: while there are any it can change, and stays.
     `changed` says that its row is not written as it is now, `told` that stage 2 was told of it as
     it is, `listed` that this named contacts that were still open; `named` counts those named since
-    it named all of them, and is negative until it does.
+    it named all of them, and is negative until it does. `saved` is its saved form, or empty once it
+    changed.
     """
 
     __slots__ = (
+        "_references",
         "bins",
         "changed",
         "counts",
@@ -131,7 +138,7 @@ class Pane:
         "key",
         "listed",
         "named",
-        "references",
+        "saved",
         "thresholds",
         "told",
     )
@@ -143,15 +150,27 @@ class Pane:
         self.counts: list[int] = [0] * width
         self.bins: dict[int, int] = {}
         self.generation = generation
-        self.references = 0
+        self._references = 0
+        self.saved = b""
         self.thresholds = thresholds
         self.changed = False
         self.listed = False
         self.named = -1
         self.told = True
 
+    @property
+    def references(self) -> int:
+        """How many interactions contribute to it."""
+        return self._references
+
+    @references.setter
+    def references(self, references: int) -> None:
+        self._references = references
+        self.saved = b""
+
     def add(self, contribution: "Contribution", sign: int) -> None:
         """Add the contribution (`sign` 1) or take it back (-1)."""
+        self.saved = b""
         self._add_counts(contribution.counts, sign)
         waits = contribution.waits
         for at in range(0, len(waits), 2):
@@ -159,6 +178,7 @@ class Pane:
 
     def replace(self, old: "Contribution", new: "Contribution") -> None:
         """Take the one back and add the other: most often they have the same waits."""
+        self.saved = b""
         if old.waits == new.waits:
             self._add_counts(old.counts, -1)
             self._add_counts(new.counts, 1)
@@ -188,6 +208,11 @@ class Pane:
                 self.counts[column] += sign
             column += 1
 
+    def save(self) -> SavedPane:
+        """What makes the pane again."""
+        references = self._references
+        return (self.key, self.generation, references, self.thresholds, self.counts, self.bins)
+
     def within(self, which: int) -> dict[int, int]:
         """By threshold, how many waits kept it; `which` numbers the histogram.
 
@@ -203,6 +228,7 @@ class Pane:
         return found
 
 
+@mypyc_attr(acyclic=True)
 class Contribution:
     """What one interaction or one stretch of an agent's time adds to one pane; never changed.
 

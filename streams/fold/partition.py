@@ -302,7 +302,8 @@ class PartitionFold:
             )
             self._refuse(heard.record, "interaction_too_large", "subject", message)
             return False
-        fact = state.facts[key] = fact_of(heard.type, heard.data, at, key)
+        fact = fact_of(heard.type, heard.data, at, key)
+        state.add(fact)
         state.changed = self.version
         known = self._changed.get(state)
         if known is not None and told_more(known, fact):

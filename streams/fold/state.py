@@ -12,12 +12,13 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
+from mypy_extensions import mypyc_attr
 
 from streams.fold.agents import AgentTimeline, SavedTimeline, restored
 from streams.fold.expiry import minute_of
 from streams.fold.facts import Fact
 from streams.fold.let_go import LetGo
-from streams.fold.panes import Contribution, Pane, PaneKey
+from streams.fold.panes import Contribution, Pane, PaneKey, SavedPane
 
 STATE_VERSION: Final = 1
 
@@ -33,6 +34,7 @@ class StateUnreadable(Exception):
     """A saved state that cannot be restored: damaged, or of a version that is not known here."""
 
 
+@mypyc_attr(acyclic=True)
 class InteractionState:
     """Everything the fold keeps of one interaction.
 
@@ -40,13 +42,20 @@ class InteractionState:
     `contributions` are those now contained in panes. `expires_at` is the event time (milliseconds)
     of its source at which it may be let go, `changed` the version under which its latest fact was
     taken in.
+
+    Contacts are held for hours after their last event, as objects that a checkpoint would go
+    through and the collector, too. So the saved form is kept until something changes, and once it
+    went into two checkpoints it is all that is kept: facts and contributions are made again of it
+    when they are asked for. Facts are added by `add` alone.
     """
 
     __slots__ = (
-        "changed",
-        "contributions",
-        "expires_at",
-        "facts",
+        "_changed",
+        "_contributions",
+        "_expires_at",
+        "_facts",
+        "_packed",
+        "_saved",
         "interaction_id",
         "opened_at",
         "source",
@@ -65,17 +74,102 @@ class InteractionState:
         self.interaction_id = interaction_id
         self.source = source
         self.opened_at = opened_at
-        self.facts = facts
-        self.contributions: list[Contribution] = []
-        self.expires_at = 0
-        self.changed = 0
+        self._facts = facts
+        self._contributions: list[Contribution] = []
+        self._expires_at = 0
+        self._changed = 0
+        self._saved = b""
+        self._packed = False
+
+    @property
+    def facts(self) -> dict[int, Fact]:
+        """By key."""
+        if self._packed:
+            self._unpack()
+        return self._facts
+
+    @facts.setter
+    def facts(self, facts: dict[int, Fact]) -> None:
+        self._facts = facts
+        self._saved = b""
+
+    def add(self, fact: Fact) -> None:
+        """Keep a fact."""
+        self.facts[fact.key] = fact
+        self._saved = b""
+
+    @property
+    def contributions(self) -> list[Contribution]:
+        """Those now contained in panes; one that was packed meanwhile does not know in which."""
+        if self._packed:
+            self._unpack()
+        return self._contributions
+
+    @contributions.setter
+    def contributions(self, contributions: list[Contribution]) -> None:
+        if self._packed:
+            self._unpack()
+        self._contributions = contributions
+        self._saved = b""
+
+    @property
+    def expires_at(self) -> int:
+        """When it may be let go."""
+        return self._expires_at
+
+    @expires_at.setter
+    def expires_at(self, expires_at: int) -> None:
+        if self._packed:
+            self._unpack()
+        self._expires_at = expires_at
+        self._saved = b""
+
+    @property
+    def changed(self) -> int:
+        """The version under which its latest fact was taken in."""
+        return self._changed
+
+    @changed.setter
+    def changed(self, changed: int) -> None:
+        if self._packed:
+            self._unpack()
+        self._changed = changed
+        self._saved = b""
 
     @property
     def due(self) -> int:
         """The minute of its source's event time at which it is let go."""
-        return minute_of(self.expires_at) + 1
+        return minute_of(self._expires_at) + 1
+
+    def save(self) -> bytes:
+        """The saved form; the second time that it is asked for as it is, it alone is kept."""
+        if not self._saved:
+            self._saved = _encoder.encode(
+                (
+                    self.tenant,
+                    self.interaction_id,
+                    self.source,
+                    self.opened_at,
+                    [fact.save() for fact in self._facts.values()],
+                    [contribution.save() for contribution in self._contributions],
+                    self._expires_at,
+                    self._changed,
+                )
+            )
+        elif not self._packed:
+            self._packed = True
+            self._facts = {}
+            self._contributions = []
+        return self._saved
+
+    def _unpack(self) -> None:
+        saved = _interaction_decoder.decode(self._saved)
+        self._facts = {fact[2]: Fact(*_frozen(fact)) for fact in saved[4]}
+        self._contributions = [Contribution(*_frozen(one)) for one in saved[5]]
+        self._packed = False
 
 
+@mypyc_attr(acyclic=True)
 class AgentState:
     """An agent's timeline, whose stretches are contained in panes.
 
@@ -89,6 +183,7 @@ class AgentState:
         self.changed = changed
 
 
+@mypyc_attr(acyclic=True)
 class SourceClock:
     """How far one source's event time has come.
 
@@ -133,8 +228,6 @@ _SavedInteraction = tuple[
     str, str, str, int, list[tuple[Any, ...]], list[tuple[Any, ...]], int, int
 ]
 """tenant, interaction, source, opened_at, facts, contributions, expires_at, changed"""
-_SavedPane = tuple[tuple[Any, ...], int, int, tuple[int, ...], list[int], dict[int, int]]
-"""key, generation, references, thresholds, counts, bins"""
 _Saved = tuple[
     int,
     int,
@@ -142,48 +235,55 @@ _Saved = tuple[
     dict[str, tuple[int, int]],
     list[_SavedInteraction],
     list[tuple[SavedTimeline, int]],
-    list[_SavedPane],
+    list[SavedPane],
     list[tuple[dict[str, int], list[int]]],
 ]
 """next_offset, event_time, produced_at, sources (latest, heard_at), interactions, agents (timeline,
 changed), panes, let_go_ahead (clocks, subjects)"""
+_PARTS: Final = 8
 
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _decoder: Final = msgspec.msgpack.Decoder(_Saved)
+_interaction_decoder: Final = msgspec.msgpack.Decoder(_SavedInteraction)
 
 _UPGRADES: Final[dict[int, Callable[[bytes], bytes]]] = {}
 """Saved form of version n -> saved form of version n + 1."""
 
 
 def snapshot(state: State) -> bytes:
-    """The state as bytes. Equal states give equal bytes."""
-    saved = (
-        state.next_offset,
-        state.event_time,
-        state.produced_at,
-        {name: (clock.latest, clock.heard_at) for name, clock in state.sources.items()},
-        [
-            (
-                i.tenant,
-                i.interaction_id,
-                i.source,
-                i.opened_at,
-                [fact.save() for fact in i.facts.values()],
-                [contribution.save() for contribution in i.contributions],
-                i.expires_at,
-                i.changed,
-            )
-            for i in state.interactions.values()
-        ],
-        [(a.timeline.save(), a.changed) for a in state.agents.values()],
-        [
-            (k, p.generation, p.references, p.thresholds, p.counts, p.bins)
-            for k, p in state.panes.items()
-        ],
-        [(f.clocks, sorted(f.subjects)) for f in state.let_go_ahead],
-    )
-    return _encoder.encode(saved)
+    """The state as bytes. Equal states give equal bytes.
+
+    What did not change since the last time is not serialised anew: contacts and panes are held for
+    hours, and few of them change between two checkpoints.
+    """
+    encode = _encoder.encode
+    parts = [
+        _array_of(_PARTS),
+        encode(state.next_offset),
+        encode(state.event_time),
+        encode(state.produced_at),
+        encode({name: (clock.latest, clock.heard_at) for name, clock in state.sources.items()}),
+        _array_of(len(state.interactions)),
+    ]
+    parts += [interaction.save() for interaction in state.interactions.values()]
+    parts.append(encode([(a.timeline.save(), a.changed) for a in state.agents.values()]))
+    parts.append(_array_of(len(state.panes)))
+    for pane in state.panes.values():
+        if not pane.saved:
+            pane.saved = encode(pane.save())
+        parts.append(pane.saved)
+    parts.append(encode([(f.clocks, sorted(f.subjects)) for f in state.let_go_ahead]))
+    return b"".join(parts)
+
+
+def _array_of(items: int) -> bytes:
+    """How an array of so many items begins in MessagePack; they follow."""
+    if items < 1 << 4:
+        return bytes((0x90 | items,))
+    if items < 1 << 16:
+        return b"\xdc" + items.to_bytes(2, "big")
+    return b"\xdd" + items.to_bytes(4, "big")
 
 
 def restore(saved: bytes, version: int = STATE_VERSION) -> State:
@@ -221,10 +321,12 @@ def restore(saved: bytes, version: int = STATE_VERSION) -> State:
     for tenant, interaction_id, source, opened_at, facts, contributions, *rest in interactions:
         by_key = {fact[2]: Fact(*_frozen(fact)) for fact in facts}
         interaction = InteractionState(tenant, interaction_id, source, opened_at, by_key)
+        held = []
         for saved_contribution in contributions:
             contribution = Contribution(*_frozen(saved_contribution))
             contribution.pane = state.panes.get(contribution.key)
-            interaction.contributions.append(contribution)
+            held.append(contribution)
+        interaction.contributions = held
         interaction.expires_at, interaction.changed = rest
         state.interactions[tenant, interaction_id] = interaction
     state.let_go_ahead = [LetGo(clocks, set(subjects)) for clocks, subjects in ahead]

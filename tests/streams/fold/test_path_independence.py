@@ -54,9 +54,11 @@ class Cluster:
     def drain(self, _: int) -> None:
         self.store.write(self.owner.drain().rows)
 
-    def checkpoint(self, _: int) -> None:
+    def checkpoint(self, n: int) -> None:
         self.store.write(self.owner.drain().rows)
-        self._checkpoint = self.owner.snapshot()
+        # From the second time on contacts that did not change are packed.
+        for _ in range(n):
+            self._checkpoint = self.owner.snapshot()
 
     def crash(self, n: int) -> None:
         if n % 2:
