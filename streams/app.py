@@ -77,9 +77,20 @@ STOP_SECONDS: Final = 15.0
 
 
 class Pipeline:
-    """Stage 1 of one process: `start`, `stop`, and `failed` if something went wrong for good."""
+    """Both stages in one process: `start`, `stop`, and `failed` if something went wrong for good.
 
-    def __init__(self, settings: Settings, bootstrap: str, store: Store, metrics: Metrics) -> None:
+    Args:
+        shows: another connection to the `store`, on which what queues show need not wait for it.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        bootstrap: str,
+        store: Store,
+        metrics: Metrics,
+        shows: Store | None = None,
+    ) -> None:
         security = Security.of(settings.broker)
         self._broker = KafkaBroker(bootstrap, security)
         self._abandon = threading.Event()
@@ -92,7 +103,7 @@ class Pipeline:
         self.app = faust_app(settings, bootstrap, security)
         self._loop = asyncio.get_running_loop()
         self.failed: asyncio.Future[None] = self._loop.create_future()
-        self.worker = self._worker(settings, store, metrics)
+        self.worker = self._worker(settings, store, metrics, shows or store)
         self._tasks: list[asyncio.Task[None]] = []
         self._ends: dict[TP, int] = {}
         self._samples: list[Sample] = []
@@ -107,17 +118,20 @@ class Pipeline:
         )
         self._wire()
 
-    def _worker(self, settings: Settings, store: Store, metrics: Metrics) -> Worker:
+    def _worker(self, settings: Settings, store: Store, metrics: Metrics, shows: Store) -> Worker:
         rules = rules_of(settings)
         self._erased = rules.erased
         self._monitor_rules = monitor_rules_of(settings, rules.erased)
         self._marks = partial(stored_marks, store)
-        writer = Writer(
-            store,
-            metrics,
-            self._abandon,
-            on_retry=self._store_waits,
-            announce=self._derived.announce,
+        writer, showing = (
+            Writer(
+                each,
+                metrics,
+                self._abandon,
+                on_retry=self._store_waits,
+                announce=self._derived.announce,
+            )
+            for each in (store, shows)
         )
         checkpoints = CheckpointStore(store, PIPELINE, metrics, settings.clickhouse.cluster)
         carry_over = CarryOver(store, checkpoints, writer, rules)
@@ -128,6 +142,7 @@ class Pipeline:
                 MonitorBeginning(store, self._monitor_rules),
             ),
             writer=writer,
+            shows=showing,
             abandon=self._abandon,
             pace=Pace.of(settings),
             progress=self._progress,

@@ -1,8 +1,7 @@
 """What a worker hands to its sink at once, and when. Pure, but for the time that it takes."""
 
-import math
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
@@ -79,42 +78,27 @@ def rest_after(stored_seconds: float) -> float:
     return min(REST * stored_seconds, LONGEST_REST_SECONDS)
 
 
-def filled(
-    held: Mapping[TP, Held],
-    progress: Progress,
-    *,
-    checkpoint: Iterable[TP] = (),
-    within_seconds: float = math.inf,
-) -> Block:
-    """The block of everything that changed; with states that belong behind it.
-
-    `checkpoint` names the partitions whose states do, as many as serialising takes
-    `within_seconds`, and one at least: nothing else happens meanwhile.
-    """
-    block = Block()
-    parts: dict[type[Row], list[Sequence[tuple[Any, ...]]]] = {}
-    for tp, each in held.items():
-        block.logs[tp.topic] = each.fold.log
-        with progress.cpu_of("rows"):
-            output = each.fold.drain()
-        progress.counted(tp, output.counts)
-        for table, rows in output.rows.items():
-            parts.setdefault(table, []).append(rows)
-        for source, at in output.latest.items():
-            block.latest[source] = max(at, block.latest.get(source, at))
-    block.rows = {table: joined(of_table) for table, of_table in parts.items()}
-    for tp in checkpoint:
-        if block.serialising_seconds >= within_seconds:
-            break
-        each = held[tp]
-        offset = each.fold.next_offset
-        block.positions[tp] = offset
-        if offset != each.checkpointed:
-            began = time.monotonic()
-            with progress.cpu_of("checkpoint"):
-                block.states.append((tp, each, offset, each.fold.snapshot()))
-            block.serialising_seconds += time.monotonic() - began
-    return block
+def fill(block: Block, tp: TP, held: Held, progress: Progress, *, checkpoint: bool) -> None:
+    """Add what changed in one partition; with its state, if a `checkpoint` is to follow."""
+    fold = held.fold
+    block.logs[tp.topic] = fold.log
+    with progress.cpu_of("rows"):
+        output = fold.drain()
+    progress.counted(tp, output.counts)
+    for table, rows in output.rows.items():
+        others = block.rows.get(table)
+        block.rows[table] = rows if others is None else joined([others, rows])
+    for source, at in output.latest.items():
+        block.latest[source] = max(at, block.latest.get(source, at))
+    if not checkpoint:
+        return
+    offset = fold.next_offset
+    block.positions[tp] = offset
+    if offset != held.checkpointed:
+        began = time.monotonic()
+        with progress.cpu_of("checkpoint"):
+            block.states.append((tp, held, offset, fold.snapshot()))
+        block.serialising_seconds += time.monotonic() - began
 
 
 def parts_of(records: Sequence[Any], limit: int) -> Iterator[tuple[Sequence[Any], int]]:

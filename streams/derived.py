@@ -63,7 +63,9 @@ _LOOK_SECONDS: Final = 0.05
 
 
 class DerivedTopics:
-    """The topics that a worker writes. `announce` from one thread, the rest from the event loop.
+    """The topics that a worker writes.
+
+    `announce` is for threads of writers, links for one of them alone; the rest for the event loop.
 
     Args:
         bootstrap: the broker's `host:port`, or several with commas between them.

@@ -1,8 +1,8 @@
-"""The one block that is under way to the store, and what becomes of it.
+"""A block that is under way to the store, and what becomes of it.
 
-Blocks are stored one after the other, in the sink's thread; who fills the next one waits for
-`ended`. A block that was given up takes its folds with it: their rows have left them, so no later
-checkpoint may vouch for those, and they are begun again from what is stored.
+Blocks of one flight are stored one after the other, in the thread of its lane; who fills the next
+one waits for `ended`. A block that was given up takes its folds with it: their rows have left them,
+so no later checkpoint may vouch for those, and they are begun again from what is stored.
 """
 
 import asyncio
@@ -28,6 +28,7 @@ class Flight:
     """See the module's docstring.
 
     Args:
+        lane: of whose threads it is stored in.
         held: the worker's folds; emptied when their block is given up.
         give_up: set when a block that waits is to be given up.
         is_stale: whether the logs (topic -> log) that a block was read from were made anew; it then
@@ -39,6 +40,7 @@ class Flight:
     def __init__(
         self,
         *,
+        lane: str,
         held: dict[TP, Held],
         takeover: Takeover,
         writer: Writer,
@@ -50,6 +52,7 @@ class Flight:
         failed: Callable[[BaseException], None],
         give_up: threading.Event,
     ) -> None:
+        self._lane = lane
         self._held = held
         self._takeover = takeover
         self._writer = writer
@@ -63,7 +66,7 @@ class Flight:
         self._task: asyncio.Task[None] | None = None
         self._since: float | None = None
         self.last_took_seconds = 0.0
-        """What storing the last block took that was no show."""
+        """What storing the last block took."""
 
     @property
     def under_way(self) -> bool:
@@ -75,23 +78,21 @@ class Flight:
         """For how long the block has been under way; 0 if there is none."""
         return 0.0 if self._since is None else time.monotonic() - self._since
 
-    def begin(self, block: Block, *, paced: bool = True) -> None:
-        """Send a block off; the one before has `ended`. Where it is `paced`, the next one rests by
-        what this one takes.
-        """
+    def begin(self, block: Block) -> None:
+        """Send a block off; the one before has `ended`."""
         self._since = time.monotonic()
-        self._task = asyncio.create_task(self._store(block, paced=paced), name="store")
+        self._task = asyncio.create_task(self._store(block), name="store")
 
     async def ended(self) -> None:
         """Wait until the block is stored or given up."""
         if self._task is not None:
             await asyncio.wait([self._task])
 
-    async def _store(self, block: Block, *, paced: bool) -> None:
+    async def _store(self, block: Block) -> None:
         try:
             if await self._is_stale(block.logs, self._give_up):
                 return
-            seconds = await self._lanes.once(STORE, lambda: self._write(block))
+            seconds = await self._lanes.once(self._lane, lambda: self._write(block))
         except (WriteAbandoned, asyncio.CancelledError) as reason:
             logger.info("a block was given up: %s", reason)
             self._held.clear()
@@ -100,14 +101,13 @@ class Flight:
             self._failed(error)
         else:
             self._health.answered(STORE)
-            if paced:
-                self.last_took_seconds = seconds
+            self.last_took_seconds = seconds
             self._landed(block)
         finally:
             self._since = None
 
     def _write(self, block: Block) -> float:
-        """In the sink's thread; seconds that storing took."""
+        """In the lane's thread; seconds that storing took."""
         rows = block.rows
         with self._progress.cpu_of("checkpoint"):
             if block.states:

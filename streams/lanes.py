@@ -1,7 +1,8 @@
 """Blocking calls to the store and to the broker, off the event loop, tried until they are answered.
 
-A thread each, so that questions to the broker do not wait behind a store that is away; the calls of
-one run in order. What is waited for is told to the health it is given.
+A thread each, so that questions to the broker do not wait behind a store that is away, and what
+queues show not behind a block of everything else; the calls of one run in order. What is waited for
+is told to the health it is given.
 """
 
 import asyncio
@@ -23,6 +24,8 @@ Result = TypeVar("Result")
 RETRY_SECONDS: Final = 1.0
 STORE: Final = "ClickHouse"
 BROKER: Final = "the broker"
+SHOWS: Final = "queues in ClickHouse"
+"""The store again, for what queues show."""
 
 
 class Lanes:
@@ -37,6 +40,7 @@ class Lanes:
         self._health = health
         self._threads = {
             STORE: ThreadPoolExecutor(1, thread_name_prefix="sink"),
+            SHOWS: ThreadPoolExecutor(1, thread_name_prefix="sink_shows"),
             BROKER: ThreadPoolExecutor(1, thread_name_prefix="broker"),
         }
 

@@ -1,10 +1,11 @@
 """The worker: chunks in, folds forward, blocks to the sink, checkpoints behind them.
 
-One instance a process, on Faust's event loop. All blocking work on the store runs in one thread of
-its own, so blocks are stored in the order in which they were made, and a checkpoint follows every
-row that it vouches for. While a block is being stored the next is filled; when that is full too,
+One instance a process, on Faust's event loop. Blocking work on the store runs in a thread of its
+own, so blocks are stored in the order in which they were made, and a checkpoint follows every row
+that it vouches for. While a block is being stored the next is filled; when that is full too,
 `process` waits, Faust's buffers fill, the partitions pause, and the consumer's thread keeps the
-group membership.
+group membership. What stage 2 says of queues does not wait for all that: it goes by a thread of its
+own, and is stored before a block is filled whose checkpoints may vouch for it.
 
 It never trusts the group's committed offset: `recover` loads the checkpoint, and a record below the
 state's next offset is skipped.
@@ -20,18 +21,19 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 from faust.types import TP
 
 from sinks.writer import Writer
-from streams.blocks import ROW_BYTES, Block, Pace, filled, parts_of, rest_after
+from streams.blocks import ROW_BYTES, Block, Pace, fill, parts_of, rest_after
 from streams.flight import Flight
 from streams.fold.partition import PartitionFold
 from streams.folds import Fold
 from streams.health import Health
 from streams.identity.fold import LinksFold
-from streams.lanes import BROKER, STORE, Lanes
+from streams.lanes import BROKER, SHOWS, STORE, Lanes
 from streams.monitor.fold import MonitorFold
 from streams.present import current
 from streams.progress import Progress
@@ -51,7 +53,8 @@ class Worker:
     """See the module's docstring.
 
     Args:
-        abandon: the event that makes `writer` give up waiting.
+        shows: writes what stage 2 says of queues, from a thread of its own.
+        abandon: the event that makes the writers give up waiting.
         failed: called with what no retry can mend; nothing is stored from then on.
     """
 
@@ -60,6 +63,7 @@ class Worker:
         *,
         takeover: Takeover,
         writer: Writer,
+        shows: Writer,
         abandon: threading.Event,
         pace: Pace,
         progress: Progress,
@@ -81,11 +85,12 @@ class Worker:
         self._revoked_at = 0
         self._lock = asyncio.Lock()
         self._telling = asyncio.Lock()
+        self._showing = asyncio.Lock()
         self.lanes = Lanes(health)
-        self._flight = Flight(
+        flight = partial(
+            Flight,
             held=self._held,
             takeover=takeover,
-            writer=writer,
             lanes=self.lanes,
             health=health,
             progress=progress,
@@ -94,6 +99,8 @@ class Worker:
             failed=failed,
             give_up=abandon,
         )
+        self._flight = flight(lane=STORE, writer=writer)
+        self._shows = flight(lane=SHOWS, writer=shows)
         self._buffered_bytes = 0
         self._rounds = CheckpointRounds(pace, time.monotonic())
         self._stopped = asyncio.Event()
@@ -110,8 +117,8 @@ class Worker:
 
     @property
     def storing_seconds(self) -> float:
-        """For how long the block in flight has been under way; 0 if there is none."""
-        return self._flight.seconds
+        """For how long a block has been under way; 0 if there is none."""
+        return max(self._flight.seconds, self._shows.seconds)
 
     def positions(self) -> dict[TP, int]:
         """The next offset of each partition that a stored checkpoint covers."""
@@ -157,7 +164,9 @@ class Worker:
         """
         self._active = None
         # What is under way may be the rows before a checkpoint that is about to be loaded.
-        await self._flight.ended()
+        async with self._lock, self._showing:
+            await self._flight.ended()
+            await self._shows.ended()
         self._abandon.clear()
         for gone in self._held.keys() - partitions:
             del self._held[gone]
@@ -306,28 +315,31 @@ class Worker:
         """
         async with self._lock:
             await self._flight.ended()
-            async with self._telling:
-                block = self._filled(checkpoint=checkpoint)
+            try:
+                block = await self._filled(checkpoint=checkpoint)
+            except BaseException:  # most likely cancelled: rows have left their folds already
+                self._held.clear()
+                raise
             if block.rows or block.states:
                 self._flight.begin(block)
             elif block.positions:
                 self._progress.checkpointed(block.positions)
 
     async def show(self) -> None:
-        """Store what stage 2 has to say of queues, ahead of the block that is being filled.
+        """Store what stage 2 has to say of queues, beside the block that is under way.
 
-        A block like any other, of fewer partitions and without a checkpoint; none while another is
-        under way, which would keep it waiting.
+        A block like any other, of fewer partitions and without a checkpoint. None is filled while
+        another is under way.
         """
-        async with self._lock:
-            if self._flight.under_way:
+        async with self._showing:
+            if self._shows.under_way:
                 return
-            monitors = {
-                tp: held for tp, held in self._held.items() if isinstance(held.fold, MonitorFold)
-            }
-            block = filled(monitors, self._progress)
+            block = Block()
+            for tp, held in self._held.items():
+                if isinstance(held.fold, MonitorFold):
+                    fill(block, tp, held, self._progress, checkpoint=False)
             if block.rows:
-                self._flight.begin(block, paced=False)
+                self._shows.begin(block)
 
     async def erase(self) -> None:
         """Forget the customers that are marked as erased by now, and write that down."""
@@ -423,16 +435,26 @@ class Worker:
         self._abandon.set()
         return await self.lanes.close(self._pace.revoke_seconds)
 
-    def _filled(self, *, checkpoint: bool) -> Block:
+    async def _filled(self, *, checkpoint: bool) -> Block:
         """The block of everything that changed; with states that belong behind it.
 
-        With all of them for a `checkpoint`, else with those whose turn it is.
+        With all of them for a `checkpoint`, else with those whose turn it is. Partition by
+        partition, and whatever else there is to do has its turn between: rows and state of one are
+        of one moment, and say nothing of others.
         """
         rounds = self._rounds
         wanted, within = rounds.wanted(self._held, time.monotonic(), everything=checkpoint)
-        block = filled(self._held, self._progress, checkpoint=wanted, within_seconds=within)
-        rounds.covered(block, time.monotonic())
+        block = Block()
         self._buffered_bytes = 0
+        for tp, held in list(self._held.items()):
+            due = tp in wanted and block.serialising_seconds < within
+            shows = isinstance(held.fold, MonitorFold)
+            async with self._showing if shows else self._telling:
+                if shows:
+                    await self._shows.ended()
+                fill(block, tp, held, self._progress, checkpoint=due)
+            await asyncio.sleep(0)
+        rounds.covered(block, time.monotonic())
         return block
 
     def _landed(self, block: Block) -> None:

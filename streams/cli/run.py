@@ -113,7 +113,8 @@ async def _run(settings: Settings, bootstrap: str, parts: ExitStack, migrate: bo
             migrate_all(store, settings)
         if settings.broker.embedded and UnfinishedRun(settings.data_dir).take_back(store):
             logger.warning("a run of `switchboard process` was cut off: its results are taken back")
-        pipeline = state.pipeline = Pipeline(settings, bootstrap, store, metrics)
+        shows = parts.enter_context(opened_store(settings))
+        pipeline = state.pipeline = Pipeline(settings, bootstrap, store, metrics, shows)
         pipeline.failed.add_done_callback(lambda _: asked.set())
         with ExitStack() as beside:
             if settings.api.tokens and store.embedded:

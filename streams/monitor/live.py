@@ -1,5 +1,6 @@
 """What a queue's state says at one instant: live values, windows, and KPIs of alerts. Pure."""
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -18,7 +19,7 @@ from streams.monitor.vectors import (
     OFFERED,
     WAIT_ANSWERED,
     met_and_counted,
-    quantile_ms,
+    quantiles_ms,
     ratio,
 )
 from streams.monitor.windows import Window
@@ -146,9 +147,8 @@ def live(
     serving, lost_serving = queue.serving()
     agents = queue.agents_by_state()
     service_level = rules.service_level(queue.name[1])
-    past_target = [
-        entered // 1000 for entered, _ in waiting if queue.now - entered > settings.target_ms
-    ]
+    past = bisect_left(waiting, (queue.now - settings.target_ms,))
+    past_target = [entered // 1000 for entered, _ in waiting[:past]]
     windows = {window.name: _values(window, service_level, past_target) for window in queue.windows}
     return Live(
         tenant=queue.name[0],
@@ -206,7 +206,7 @@ def _values(window: Window, rule: ServiceLevel, past_target: list[int]) -> Windo
     sums = window.sums
     met, counted = met_and_counted(sums, rule)
     # Cisco's service-level event: who waits past the target has missed it, whatever follows.
-    missed = sum(entered - entered % 10 >= window.begin for entered in past_target)
+    missed = len(past_target) - bisect_left(past_target, window.begin)
     return WindowValues(
         offered=sums[OFFERED],
         answered=sums[ANSWERED],
@@ -216,7 +216,7 @@ def _values(window: Window, rule: ServiceLevel, past_target: list[int]) -> Windo
         service_level=ratio(met, counted + missed),
         abandonment=ratio(sums[ABANDONED], sums[OFFERED]),
         speed_of_answer_ms=ratio(sums[WAIT_ANSWERED], sums[ANSWERED]),
-        waits_ms=tuple(quantile_ms(window.bins, q) for q in QUANTILES),
+        waits_ms=quantiles_ms(window.bins, QUANTILES),
     )
 
 

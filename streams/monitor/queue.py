@@ -193,14 +193,18 @@ class Queue:
 
     def waiting(self) -> tuple[list[tuple[int, str]], int]:
         """Who waits, (entered_at, interaction) by time; and how many open are presumed lost."""
-        found, lost = [], 0
+        found: list[tuple[int, str]] = []
+        lost = 0
+        now = self.now
         for there in self._listed():
-            for contact, entered_at, lost_at in there.waiting():
-                if lost_at > self.now:
-                    found.append((entered_at, contact))
-                else:
-                    lost += 1
-        return sorted(found), lost
+            for contact, stays in there.waits.items():
+                for entered_at, lost_at in stays:
+                    if lost_at > now:
+                        found.append((entered_at, contact))
+                    else:
+                        lost += 1
+        found.sort()
+        return found, lost
 
     def serving(self) -> tuple[int, int]:
         """How many are served, and how many of those open are presumed lost."""

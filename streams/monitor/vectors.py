@@ -93,15 +93,21 @@ def ratio(part: float, whole: float) -> float | None:
     return part / whole if whole else None
 
 
-def quantile_ms(bins: Mapping[int, int], q: float) -> float | None:
-    """A quantile of waits from the bins of the sketch, within its accuracy; None without waits."""
+def quantiles_ms(bins: Mapping[int, int], of: Sequence[float]) -> tuple[float | None, ...]:
+    """Quantiles of waits, ascending, from the bins of the sketch, within its accuracy; None without
+    waits.
+    """
     total = sum(bins.values())
     if total <= 0:
-        return None
-    rank = q * (total - 1)
+        return (None,) * len(of)
+    found: list[float | None] = []
     seen = 0
-    for index in sorted(bins):
-        seen += bins[index]
-        if seen > rank:
-            return bin_value_ms(index)
-    return bin_value_ms(max(bins))
+    in_order = iter(sorted(bins.items()))
+    index = 0
+    for q in of:
+        rank = q * (total - 1)
+        while seen <= rank:
+            index, n = next(in_order)
+            seen += n
+        found.append(bin_value_ms(index))
+    return tuple(found)

@@ -1,5 +1,6 @@
 """Which partitions a worker calls current: what is judged by them is so now, not on a past day."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from streams.monitor.messages import Tick, rendered
 from streams.monitor.rules import MonitorRules
 from streams.present import NEARLY_MS, TOLD_LATE_MS, UNKNOWN_END
 from streams.transport import Chunk
+from streams.worker import Worker
 from tests.support.monitor import notices_of
 from tests.support.worker_bench import (
     CALL_0,
@@ -28,6 +30,9 @@ from tests.support.worker_bench import (
 
 CHAT_0 = TP(EVENTS_CHAT, 0)
 LINKS_0 = TP(IDENTITY_LINKS, 0)
+PANES = TP(KPI_PANES, 0)
+SOME_TIME_SECONDS = 0.3
+"""Long enough for what must not happen."""
 LATER = START_MS + 3_600_000
 """Now, long after the last record: only what was read to its end can be current."""
 
@@ -121,17 +126,20 @@ def test_replaying_a_past_day_raises_no_breach(
     run(test)
 
 
-def test_queues_are_stored_ahead_of_the_block_and_vouched_for_by_none(bench: Bench) -> None:
-    panes = TP(KPI_PANES, 0)
+async def _told(bench: Bench, worker: Worker) -> None:
+    """Let a worker hear what it tells of three contacts."""
+    await worker.recover(frozenset({CALL_0, PANES}))
+    bench.store.inserts.clear()
+    await worker.process(chunk(range(3)))
+    await worker.tell()
+    told = [Record(n, v, START_MS, k) for n, (k, v) in enumerate(bench.reader.told)]
+    await worker.process(Chunk(PANES, told, 0, 1))
 
+
+def test_queues_are_stored_ahead_of_the_block_and_vouched_for_by_none(bench: Bench) -> None:
     async def test() -> None:
         worker = bench.worker()
-        await worker.recover(frozenset({CALL_0, panes}))
-        bench.store.inserts.clear()
-        await worker.process(chunk(range(3)))
-        await worker.tell()
-        told = [Record(n, v, START_MS, k) for n, (k, v) in enumerate(bench.reader.told)]
-        await worker.process(Chunk(panes, told, 0, 1))
+        await _told(bench, worker)
         await worker.show()
         await worker.show()  # the first is under way, or left nothing
         await until(lambda: worker.storing_seconds == 0)
@@ -142,6 +150,66 @@ def test_queues_are_stored_ahead_of_the_block_and_vouched_for_by_none(bench: Ben
         (row,) = bench.store.query("SELECT waiting FROM queue_live FINAL WHERE queue = 'support'")
         assert row["waiting"] == 3
         assert bench.store.inserts[-1] == "checkpoints"
+        await worker.stop()
+
+    run(test)
+
+
+def test_queues_are_stored_while_a_block_is_on_its_way(bench: Bench) -> None:
+    async def test() -> None:
+        worker = bench.worker()
+        await _told(bench, worker)
+        bench.store.gate.clear()
+        bench.store.only = "events"
+        await worker.flush()
+        await until(bench.store.waiting.is_set)
+        tick = Record(1, rendered(Tick(START_MS + 1_000, {})), START_MS + 1_000, b"")
+        await worker.process(Chunk(PANES, [tick], 1, 1))
+        await worker.show()
+        await until(lambda: "queue_live" in bench.store.inserts)
+        assert "events" not in bench.store.inserts
+        bench.store.gate.set()
+        await worker.stop()
+
+    run(test)
+
+
+def test_no_checkpoint_vouches_for_queues_that_are_not_stored_yet(bench: Bench) -> None:
+    async def test() -> None:
+        worker = bench.worker()
+        await _told(bench, worker)
+        bench.store.gate.clear()
+        bench.store.only = "queue_live"
+        await worker.show()
+        await until(bench.store.waiting.is_set)
+        settled = asyncio.create_task(worker.settle())
+        await asyncio.wait([settled], timeout=SOME_TIME_SECONDS)
+        assert "checkpoints" not in bench.store.inserts
+        bench.store.gate.set()
+        await settled
+        stored = bench.store.inserts
+        assert stored.index("queue_live") < stored.index("checkpoints")
+        await worker.stop()
+
+    run(test)
+
+
+def test_a_block_that_is_cancelled_while_it_is_filled_takes_its_folds_with_it(
+    bench: Bench,
+) -> None:
+    async def test() -> None:
+        worker = bench.worker()
+        await _told(bench, worker)
+        bench.store.gate.clear()
+        bench.store.only = "queue_live"
+        await worker.show()
+        await until(bench.store.waiting.is_set)
+        filling = asyncio.create_task(worker.flush())
+        await asyncio.wait([filling], timeout=SOME_TIME_SECONDS)  # it waits for the show
+        filling.cancel()
+        await asyncio.wait([filling])
+        assert worker.applied() == {}
+        bench.store.gate.set()
         await worker.stop()
 
     run(test)

@@ -60,12 +60,15 @@ def chunk(
 
 
 class HeldStore:
-    """A store whose inserts wait for `gate`, or fail with `error`."""
+    """A store whose inserts (those of `only` one table, if it is set) wait for `gate`, or fail with
+    `error`.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self.gate = threading.Event()
         self.gate.set()
+        self.only = ""
         self.error: Exception | None = None
         self.waiting = threading.Event()
         self.inserts: list[str] = []
@@ -74,7 +77,7 @@ class HeldStore:
         return getattr(self._store, name)
 
     def insert(self, row_type: type[Row], rows: Sequence[tuple[Any, ...]]) -> None:
-        if not self.gate.is_set():
+        if not self.gate.is_set() and self.only in ("", row_type.TABLE):
             self.waiting.set()
             assert self.gate.wait(DEADLINE_SECONDS)
         if self.error is not None:
@@ -169,6 +172,7 @@ class Bench:
                 MonitorBeginning(store, MonitorRules()),
             ),
             writer=writer,
+            shows=self.writer(),
             abandon=self.abandon,
             pace=Pace(**{"checkpoint_seconds": 3600.0, "revoke_seconds": DEADLINE_SECONDS, **pace}),
             progress=Progress(self.metrics),
