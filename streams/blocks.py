@@ -13,8 +13,9 @@ from schemas.settings import Settings
 from streams.progress import Progress
 from streams.takeover import Held
 
-ROW_BYTES: Final = 1_024
-"""What a buffered row takes beside its payload, about: measured as the growth of a process."""
+ROW_BYTES: Final = 512
+"""What a buffered row takes beside its payload until it is stored, about: measured as the growth of
+a process with the rows of a block (docs/decisions/0026)."""
 
 REST: Final = 9.0
 """Blocks that are not full follow each other after so many times what storing the last one took: a
