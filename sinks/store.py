@@ -55,6 +55,9 @@ INSERT_SETTINGS: Final = {
     "optimize_on_insert": 0,
     "max_threads": 1,
     "max_insert_threads": 1,
+    # Every column is told. The embedded engine otherwise tells itself what stands in for one that
+    # is not, column by column: 0.3 ms a statement.
+    "input_format_defaults_for_omitted_fields": 0,
 }
 
 _RETRYABLE_STATUSES: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
