@@ -184,4 +184,11 @@ MUTATIONS: Final = (
         "heard.offset",
         ("tests/streams/fold/test_partition.py",),
     ),
+    Mutation(
+        "a row that does not fit its columns is forgotten",
+        "schemas/native.py",
+        "            self.unfit.append(row)",
+        "            pass",
+        ("tests/sinks/test_writer.py",),
+    ),
 )

@@ -12,6 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from schemas.encoded import EncodedRows
+from schemas.native import NativeBlock, RowTuple
 from schemas.rows import (
     VERSION_OFFSET_BITS,
     CheckpointRow,
@@ -97,9 +99,19 @@ def test_writing_a_block_again_changes_nothing(store: Store) -> None:
     assert (count(store, EventRow), count(store, CheckpointRow)) == (5, 1)
 
 
+def encoded_by_two(rows: list[RowTuple]) -> EncodedRows:
+    """Rows as two folds hand them over."""
+    blocks = (NativeBlock(EventRow), NativeBlock(EventRow))
+    for n, each in enumerate(rows):
+        blocks[n % 2].append(each)
+    return EncodedRows(blocks)
+
+
 @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(bad=st.sets(st.integers(0, 39), max_size=6))
-def test_exactly_the_bad_rows_become_dead_letters(store: Store, bad: set[int]) -> None:
+@given(bad=st.sets(st.integers(0, 39), max_size=6), as_made=st.booleans())
+def test_exactly_the_bad_rows_become_dead_letters(
+    store: Store, bad: set[int], as_made: bool
+) -> None:
     for table in ("events", "dead_letters", "checkpoints"):
         store.command(f"TRUNCATE TABLE {table}")
     rows = [
@@ -112,7 +124,8 @@ def test_exactly_the_bad_rows_become_dead_letters(store: Store, bad: set[int]) -
         )
         for n in range(40)
     ]
-    report = make(store).write({EventRow: rows, CheckpointRow: [checkpoint(40)]})
+    told = encoded_by_two(rows) if as_made else rows
+    report = make(store).write({EventRow: told, CheckpointRow: [checkpoint(40)]})
     stored = {int(found["event_id"]) for found in store.query("SELECT event_id FROM events FINAL")}
     assert stored == set(range(40)) - bad
     letters = store.query(
@@ -139,7 +152,7 @@ def test_a_dead_letter_has_the_servers_words_and_the_original_bytes(store: Store
         payload=b"{\x00\xff}",
         version=5,
     )
-    report = make(store).write({EventRow: rows})
+    report = make(store).write({EventRow: encoded_by_two(rows)})
     (letter,) = store.query("SELECT * FROM dead_letters FINAL", bytes_columns=["value", "key"])
     assert letter["topic"] == "events.call"
     assert (letter["source_partition"], letter["source_offset"], letter["log"]) == (2, 4, "a")
