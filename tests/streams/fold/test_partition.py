@@ -184,7 +184,7 @@ def test_a_subject_that_many_contacts_share_gets_no_further_and_is_told_why() ->
                            for n in range(3)]))  # fmt: skip
     (interaction,) = fold.state.interactions.values()
     key, fact = next(iter(interaction.facts.items()))
-    interaction.facts |= dict.fromkeys(range(MOST_FACTS - 3), fact)
+    interaction.facts.update(dict.fromkeys(range(MOST_FACTS - 3), fact))
     fold.drain()
     apply(fold, ended(4, "x"))
     output = fold.drain()
