@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from sinks.queue_metrics import QueueCollector, Sample
 from tests.support.exposition import exposition
-from tests.support.notifications import Receiver, hurried, routed_to
+from tests.support.notifications import SOON, Receiver, hurried, routed_to
 from tests.support.prometheus import Alertmanager, Prometheus, wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -24,6 +24,7 @@ class Worker:
     """What a worker says of two queues, one of which is in trouble or not."""
 
     waiting: int = 1
+    agents: int = 2
     knows: bool = True
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
 
@@ -40,7 +41,7 @@ class Worker:
             ("queue_current", ()): 1,
             ("queue_open", ()): 1,
             ("queue_waiting", ()): waiting,
-            ("queue_agents", ("available",)): 2,
+            ("queue_agents", ("available",)): self.agents,
         }
         for severity, opens, closes in (("warning", 5, 3), ("critical", 10, 6)):
             values["queue_threshold", ("waiting", severity)] = opens
@@ -63,10 +64,12 @@ class Watched:
 
 
 @contextmanager
-def watched(directory: Path, target: str, worker: Worker) -> Iterator[Watched]:
+def watched(
+    directory: Path, target: str, worker: Worker, group_interval: str = SOON
+) -> Iterator[Watched]:
     with (
         Receiver() as receiver,
-        Alertmanager(directory, routed_to(receiver)) as alertmanager,
+        Alertmanager(directory, routed_to(receiver, group_interval=group_interval)) as alertmanager,
         Prometheus(
             directory,
             [target],
@@ -109,11 +112,45 @@ def test_a_queue_in_trouble_is_told_once_and_over_once(tmp_path: Path, worker: W
     assert many["labels"]["severity"] == "critical", "and the warning is silent beside it"
     assert many["annotations"]["summary"] == "12 contacts wait in support"
     assert many["annotations"]["description"] == (
-        "12 contacts wait in support (acme); the critical threshold is 10."
+        "12 contacts wait in support (acme); the critical threshold is 10. Agents at work: 2."
     )
     page, _, section = many["annotations"]["runbook_url"].partition("#")
     assert f"## {many['labels']['alertname']}" in (ROOT / page).read_text()
     assert section == "switchboardmanywaiting"
+
+
+def test_that_nobody_is_at_work_is_not_told_after_that_too_many_wait(
+    tmp_path: Path, worker: Worker
+) -> None:
+    with exposition(worker.registry) as target, watched(tmp_path, target, worker) as all_parts:
+        told, states = all_parts.receiver, all_parts.alertmanager
+        worker.waiting = 12
+        wait_until(lambda: told.of("SwitchboardManyWaiting", "firing"), "a notification")
+        worker.agents = 0
+        wait_until(
+            lambda: state_of(states, "SwitchboardNoAgents") == "suppressed", "it to be silenced"
+        )
+        worker.agents = 2
+        wait_until(lambda: not state_of(states, "SwitchboardNoAgents"), "agents to be seen")
+        worker.waiting = 0
+        wait_until(lambda: told.of("SwitchboardManyWaiting", "resolved"), "the end of it")
+    assert [n["status"] for n in told.sent] == ["firing", "resolved"]
+
+
+def test_a_critical_alert_does_not_wait_because_a_warning_was_told(
+    tmp_path: Path, worker: Worker
+) -> None:
+    worker.waiting = 5
+    with (
+        exposition(worker.registry) as target,
+        watched(tmp_path, target, worker, group_interval="1h") as all_parts,
+    ):
+        told = all_parts.receiver
+        wait_until(lambda: told.of("SwitchboardManyWaiting", "firing"), "the warning")
+        worker.waiting = 12
+        wait_until(lambda: len(told.sent) > 1, "the critical alert")
+    severities = [n["commonLabels"]["severity"] for n in told.sent]
+    assert severities == ["warning", "critical"]
 
 
 def test_a_dead_pipeline_speaks_for_itself_and_silences_queues(

@@ -298,6 +298,29 @@ def agents(state: str, count: float, seconds: int = 600) -> dict[str, str]:
     return series("queue_agents", [(seconds, count)], state=state)
 
 
+@pytest.mark.parametrize("rule", CROSSINGS[:2], ids=lambda rule: rule.alert)
+def test_who_waits_is_told_with_who_is_at_work(rule: Crossing, tmp_path: Path) -> None:
+    """Where that is known; the alert stays the same when agents come and go."""
+    always: Segments = [(600, 1)]
+    there = [("available", 2), ("on_contact", 1), ("wrapup", 1), ("paused", 8), ("offline", 16)]
+    described = rule.expected(rule.worse)
+    described["exp_annotations"]["description"] += " Agents at work: 4."
+    promtool(
+        tmp_path,
+        [
+            case(
+                "agents",
+                [
+                    *(*queue(always), *rule.thresholds(always)),
+                    *rule.values([(600, rule.worse)]),
+                    *(agents(state, number) for state, number in there),
+                ],
+                check(rule.alert, 240, described),
+            )
+        ],
+    )
+
+
 def test_nobody_at_work(tmp_path: Path) -> None:
     name = "SwitchboardNoAgents"
     known = queue([(600, 1)])

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -43,6 +44,11 @@ BEGIN_MS: Final = LEFT_MS - 90_000
 """What happens from here on is told as it happens."""
 PROMISED_SECONDS: Final = 30.0
 PATIENCE_SECONDS: Final = 360.0
+STEP_SECONDS: Final = 1.0
+ALERT: Final = "SwitchboardManyWaiting"
+FIRING: Final = f'ALERTS{{alertname="{ALERT}",severity="critical",alertstate="firing"}}'
+JUDGED: Final = 'switchboard:queue_value{queue="support",kpi="waiting"}'
+WAITING: Final = 'switchboard_queue_waiting{queue="support"}'
 
 
 def centre(start_at: datetime) -> Run:
@@ -121,6 +127,20 @@ def _record(event: Encoded) -> Record:
     return Record(event.topic, event.subject.encode(), event.value, 0)
 
 
+def longest_gap(moments: list[float]) -> float:
+    """Seconds between two neighbours, where they are furthest apart."""
+    return max(later - earlier for earlier, later in pairwise(moments))
+
+
+def told_in_order(told: Receiver, begin: float) -> None:
+    """Print every notification, with seconds since the agents left."""
+    for at, notification in zip(told.at, told.sent, strict=True):
+        alerts = ", ".join(
+            f"{alert['labels']['alertname']} {alert['status']}" for alert in notification["alerts"]
+        )
+        print(f"{at - begin - LEFT_MS / 1000:7.1f} s  {notification['status']}: {alerts}")  # noqa: T201
+
+
 @pytest.mark.long
 @pytest.mark.timeout(1_500)
 def test_people_are_told_within_half_a_minute_once_and_when_it_is_over(
@@ -155,18 +175,17 @@ def test_people_are_told_within_half_a_minute_once_and_when_it_is_over(
                 told.at[at]
                 for at, notification in enumerate(told.sent)
                 for alert in notification["alerts"]
-                if alert["labels"]["alertname"] == "SwitchboardManyWaiting"
+                if alert["labels"]["alertname"] == ALERT
                 and (alert["labels"]["severity"], alert["status"]) == ("critical", status)
             ]
 
         with WorkerProcess(tmp_path / "worker", settings) as worker:
             worker.wait_ready()
             # A past day, starved as well.
-            told_at_once(
-                bootstrap, list(centre(datetime.now(UTC) - timedelta(days=2)).deliveries())
-            )
-            past = "switchboard_queue_contacts_total{outcome='offered'} > 500"
-            wait_until(lambda: prometheus.query(past), "the past day", PATIENCE_SECONDS)
+            past = list(centre(datetime.now(UTC) - timedelta(days=2)).deliveries())
+            told_at_once(bootstrap, past)
+            stored = f'switchboard_sink_rows_total{{table="events"}} >= {len(past)}'
+            wait_until(lambda: prometheus.query(stored), "the past day", PATIENCE_SECONDS)
             begin = time.time() - BEGIN_MS / 1000
             run = centre(datetime.fromtimestamp(begin, UTC))
             events = list(run.deliveries())
@@ -178,22 +197,45 @@ def test_people_are_told_within_half_a_minute_once_and_when_it_is_over(
                 took = many("firing")[0] - passed
                 print(f"told {took:.1f} s after the threshold was passed")  # noqa: T201
                 worker.send(signal.SIGKILL)
+                killed = time.time()
                 worker.ended()
                 with WorkerProcess(tmp_path / "worker", settings) as again:
                     again.wait_ready()
+                    wait_until(
+                        lambda: "switchboard_queue_waiting{" in again.get("/metrics")[1],
+                        "the queue to be shown again",
+                        PATIENCE_SECONDS,
+                    )
+                    away = time.time() - killed
                     wait_until(lambda: many("resolved"), "the end of it", PATIENCE_SECONDS)
-                    over = many("resolved")[0] - begin - (LEFT_MS + STARVED_MS) / 1000
+                    came = begin + (LEFT_MS + STARVED_MS) / 1000
+                    over = many("resolved")[0] - came
                     print(f"told that it is over {over:.1f} s after agents came")  # noqa: T201
+                    ended = time.time()
+                    seen = {
+                        what: prometheus.moments(what, passed, ended, STEP_SECONDS)
+                        for what in (FIRING, JUDGED, WAITING)
+                    }
         wait_until(
             lambda: told.of("SwitchboardAbsent", "firing"), "the pipeline's own", PATIENCE_SECONDS
         )
+    told_in_order(told, begin)
+    gaps = {what: longest_gap(moments) for what, moments in seen.items()}
+    print(f"the worker was away for {away:.1f} s; gaps: {gaps}")  # noqa: T201
     assert 0 <= took <= PROMISED_SECONDS
-    assert (len(many("firing")), len({*many("resolved")})) == (1, 1)
+    of_queues = [sent["status"] for sent in told.sent if sent["groupLabels"].get("queue")]
+    assert of_queues == ["firing", "resolved"]
+    assert (len(many("firing")), len(many("resolved"))) == (1, 1)
+    # The alert never ceased, nor what it judges, until agents came; and of the worker's own series
+    # nothing is missing but what there was nobody to ask for.
+    assert seen[FIRING][-1] >= came
+    assert gaps[FIRING] == gaps[JUDGED] == STEP_SECONDS
+    assert gaps[WAITING] <= away + 2 * float(interval.removesuffix("s"))
     (alert,) = [
         alert
-        for notification in told.of("SwitchboardManyWaiting", "firing")
+        for notification in told.of(ALERT, "firing")
         for alert in notification["alerts"]
-        if alert["labels"]["alertname"] == "SwitchboardManyWaiting"
+        if alert["labels"]["alertname"] == ALERT
     ]
     assert (alert["labels"]["tenant"], alert["labels"]["queue"]) == ("default", "support")
     assert f"the critical threshold is {CRITICAL}" in alert["annotations"]["description"]

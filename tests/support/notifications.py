@@ -76,12 +76,17 @@ def as_shipped() -> tuple[list[Path], str]:
     return sorted((PROMETHEUS / "rules").glob("*.yml")), intervals["scrape_interval"]
 
 
-def routed_to(receiver: Receiver, *, at_once: bool = True) -> dict[str, Any]:
-    """The shipped routes to one webhook; at once, or when they say."""
+def routed_to(
+    receiver: Receiver, *, at_once: bool = True, group_interval: str = SOON
+) -> dict[str, Any]:
+    """The shipped routes to one webhook; at once, or when they say.
+
+    What joins a group that was told of already waits for `group_interval`.
+    """
     shipped = ROOT / "dashboards/alertmanager/alertmanager.yml"
     configuration: dict[str, Any] = yaml.safe_load(shipped.read_text())
     if at_once:
-        configuration["route"] |= {"group_wait": SOON, "group_interval": SOON}
+        configuration["route"] |= {"group_wait": SOON, "group_interval": group_interval}
     for one in configuration["receivers"]:
         one["webhook_configs"] = [{"url": receiver.url, "send_resolved": True}]
     return configuration
