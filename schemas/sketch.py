@@ -19,7 +19,7 @@ ZERO_BIN: Final = -1
 
 def bin_of(wait_ms: int) -> int:
     """The bin of a wait in whole milliseconds: `GAMMA**(bin - 1) < wait_ms <= GAMMA**bin`."""
-    return math.ceil(math.log(wait_ms) / LOG_GAMMA) if wait_ms > 0 else ZERO_BIN
+    return math.ceil(math.log(float(wait_ms)) / LOG_GAMMA) if wait_ms > 0 else ZERO_BIN
 
 
 def bin_value_ms(index: int) -> float:

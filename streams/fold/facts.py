@@ -116,7 +116,12 @@ _TICKET_COURSE: Final = ("new", "open", "pending", "solved", "closed")
 
 def ms_of(seconds: float | None) -> int:
     """Whole milliseconds of a measured duration; `UNMEASURED` for none."""
-    return UNMEASURED if seconds is None else round(seconds * 1000)
+    if seconds is None:
+        return UNMEASURED
+    milliseconds = seconds * 1000.0
+    whole = int(milliseconds)
+    # Most are whole seconds, and `round` is not compiled.
+    return whole if float(whole) == milliseconds else round(milliseconds)
 
 
 def key_of(source: str, event_id: str) -> int:

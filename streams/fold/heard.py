@@ -1,15 +1,25 @@
 """Records as the broker gives them, and events as the fold goes on with them. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
+import msgspec
 from mypy_extensions import mypyc_attr
 
 from schemas.decode import Event
 from streams.fold.rules import DAY_MS
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+_as_tuple: Final[Callable[[Event], tuple[Any, ...]]] = msgspec.structs.astuple
+_PLACES: Final = {name: at for at, name in enumerate(Event.__struct_fields__)}
+_TENANT: Final = _PLACES["tenant"]
+_SUBJECT: Final = _PLACES["subject"]
+_SOURCE: Final = _PLACES["source"]
+_ID: Final = _PLACES["id"]
+_TIME: Final = _PLACES["time"]
+_DATA: Final = _PLACES["data"]
 
 
 class Record(Protocol):
@@ -33,8 +43,8 @@ class Heard:
 
     `happened_at` is the time that the event says, `at` the one that counts: no more than
     `max_skew_ms` ahead of `produced_at`, the broker's time of the record (negative for none). What
-    is asked for often is read off the event once: its struct is not compiled, and each look at it
-    is a look into a dictionary.
+    is asked for often is read off the event once, all at once: its struct is not compiled, and each
+    look at it is a look into a dictionary. Every event's struct has its attributes in one order.
     """
 
     __slots__ = (
@@ -55,15 +65,17 @@ class Heard:
     def __init__(self, record: Record, event: Event, max_skew_ms: int) -> None:
         self.record = record
         self.event = event
-        self.tenant: str = event.tenant
-        self.subject: str = event.subject
-        self.source: str = event.source
-        self.id: str = event.id
+        said = _as_tuple(event)
+        self.tenant: str = said[_TENANT]
+        self.subject: str = said[_SUBJECT]
+        self.source: str = said[_SOURCE]
+        self.id: str = said[_ID]
         self.type: str = event.type
-        self.data: Any = event.data
+        self.data: Any = said[_DATA]
         self.offset: int = record.offset
         self.produced_at: int = record.timestamp
-        since = event.time - _EPOCH
+        time: datetime = said[_TIME]
+        since = time - _EPOCH
         self.happened_at = since.days * DAY_MS + since.seconds * 1000 + since.microseconds // 1000
         latest = self.produced_at + max_skew_ms
         ahead = self.happened_at > latest and self.produced_at >= 0

@@ -68,12 +68,18 @@ def interaction_of(facts: Iterable[Fact]) -> Interaction:
 def told_more(known: Interaction, fact: Fact) -> bool:
     """Let `known` take in one more fact, if the result is that of all facts told at once.
 
-    It is where the fact comes after all others and changes what none of them means. A visit that
+    It is where the fact comes after all others (or just before the last, where that makes no
+    difference) and changes what none of them means. A visit that
     begins might (an earlier exit, connection or missed ring may belong to it), and so might the
     first word on the direction. If not, `known` is as it was.
     """
     if not fact.follows(known.last_fact):
-        return False
+        if not _is_exit_of_connected(known, fact):
+            return False
+        known.last_fact_but_one = fact
+        _exited(known, fact)
+        _settle(known)
+        return True
     kind = fact.kind
     if kind == ENTERED:
         if known.visits or known.legs or known.misses:
@@ -88,7 +94,29 @@ def told_more(known: Interaction, fact: Fact) -> bool:
     return True
 
 
+def _is_exit_of_connected(known: Interaction, fact: Fact) -> bool:
+    """Whether this is how the only visit left its queue for the agent whom the last fact told of.
+
+    Sources tell the two in either order, in the order of facts the exit comes first, and here both
+    orders say the same.
+    """
+    last = known.last_fact
+    if not (fact.kind == EXITED and last.kind == CONNECTED and fact.at == last.at):
+        return False
+    if fact.detail != "answered" or len(known.visits) != 1:
+        return False
+    visit = known.visits[0]
+    return (
+        visit.queue == fact.queue
+        and not visit.exit_seen
+        and visit.connected_at == fact.at
+        and visit.ended_at is None
+        and fact.follows(known.last_fact_but_one)
+    )
+
+
 def _take(known: Interaction, fact: Fact) -> None:
+    known.last_fact_but_one = known.last_fact
     known.last_fact = fact
     kind = fact.kind
     if kind in BEGINNINGS:

@@ -31,6 +31,7 @@ class Interaction:
         "identifiers",
         "language",
         "last_fact",
+        "last_fact_but_one",
         "legs",
         "linked_to",
         "misses",
@@ -49,7 +50,7 @@ class Interaction:
 
     def __init__(self, started_at: int) -> None:
         self.started_at = started_at
-        self.last_fact = _BEFORE_ALL
+        self.last_fact = self.last_fact_but_one = _BEFORE_ALL
         self.told_direction = self.purpose = self.language = self.site = self.linked_to = ""
         self.customer_name = ""
         self.identifiers: dict[str, None] = {}

@@ -73,8 +73,10 @@ class PaneLedger:
             else:
                 gone.append(before)
                 come.append(after)
-        gone += old[together:]
-        come += new[together:]
+        if len(old) > together:
+            gone += old[together:]
+        if len(new) > together:
+            come += new[together:]
         if gone:
             come = _only_new(gone, come)
         for contribution in come:

@@ -172,25 +172,33 @@ class Pane:
         """Add the contribution (`sign` 1) or take it back (-1)."""
         self.saved = b""
         self._add_counts(contribution.counts, sign)
-        waits = contribution.waits
-        for at in range(0, len(waits), 2):
-            self._add_wait(waits[at], waits[at + 1], sign)
+        self._add_waits(contribution.waits, sign)
 
     def replace(self, old: "Contribution", new: "Contribution") -> None:
         """Take the one back and add the other: most often they have the same waits."""
         self.saved = b""
-        if old.waits == new.waits:
-            self._add_counts(old.counts, -1)
-            self._add_counts(new.counts, 1)
-        else:
-            self.add(old, -1)
-            self.add(new, 1)
+        before, after = old.counts, new.counts
+        # Counts come in one order, so most often the one goes on where the other ends.
+        together = min(len(before), len(after))
+        same = 0
+        while same < together and before[same] == after[same]:
+            same += 1
+        same -= same % 2
+        self._add_counts(before, -1, same)
+        self._add_counts(after, 1, same)
+        if old.waits != new.waits:
+            self._add_waits(old.waits, -1)
+            self._add_waits(new.waits, 1)
 
-    def _add_counts(self, vector: tuple[int, ...], sign: int) -> None:
+    def _add_counts(self, vector: tuple[int, ...], sign: int, begin: int = 0) -> None:
         counts = self.counts
-        for at in range(0, len(vector), 2):
+        for at in range(begin, len(vector), 2):
             column = vector[at]
             counts[column] += sign * vector[at + 1]
+
+    def _add_waits(self, waits: tuple[int, ...], sign: int) -> None:
+        for at in range(0, len(waits), 2):
+            self._add_wait(waits[at], waits[at + 1], sign)
 
     def _add_wait(self, which: int, wait_ms: int, sign: int) -> None:
         if which >= FIRST_SKETCH:
