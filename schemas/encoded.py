@@ -45,12 +45,17 @@ def joined(parts: Sequence[Sequence[RowTuple]]) -> Sequence[RowTuple]:
     return [row for part in parts for row in part]
 
 
-def column(row_type: type[Row], rows: Sequence[RowTuple], name: str) -> list[Any]:
-    """The values of one column; where rows are encoded, of those that fit their columns."""
-    if isinstance(rows, EncodedRows):
-        return [value for block in rows.blocks for value in block.column(name)]
-    at = row_type.columns().index(name)
-    return [row[at] for row in rows]
+def sample(row_type: type[Row], rows: Sequence[RowTuple], name: str, step: int) -> list[Any]:
+    """Every `step`-th value of a column; where rows are encoded, of what fits its columns."""
+    if not isinstance(rows, EncodedRows):
+        at = row_type.columns().index(name)
+        return [row[at] for row in rows[::step]]
+    found: list[Any] = []
+    begin = 0
+    for block in rows.blocks:
+        found += block.sample(name, begin, step)
+        begin = (begin - (len(block) - len(block.unfit))) % step
+    return found
 
 
 def encoded(row_type: type[Row], rows: Sequence[RowTuple]) -> bytes:

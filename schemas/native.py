@@ -64,9 +64,9 @@ class NativeBlock:
         """The rows as they were added; the unfit ones last."""
         return self._encoded_rows() + self.unfit
 
-    def column(self, name: str) -> list[Any]:
-        """The values of one column, of all rows that were encoded."""
-        return self._columns[self._layout.names.index(name)].values(self._rows)
+    def sample(self, name: str, begin: int, step: int) -> list[Any]:
+        """Every `step`-th value of one column from `begin` on, of the rows that were encoded."""
+        return self._columns[self._layout.names.index(name)].sample(self._rows, begin, step)
 
     def encoded(self) -> bytes:
         """All rows but the unfit, as a block; nothing where there are none."""

@@ -48,6 +48,10 @@ class Column:
         """The first `count` values, which were written whole; what follows need not be."""
         raise NotImplementedError
 
+    def sample(self, count: int, begin: int, step: int) -> list[Any]:
+        """Every `step`-th of the first `count` values, from `begin` on."""
+        return self.values(count)[begin::step]
+
 
 class _Plain(Column):
     """Values that stand one after the other, and nothing else."""
@@ -94,6 +98,9 @@ class _Numbers(_Plain):
 
     def values(self, count: int) -> list[Any]:
         return _unpacked(self.code, count, self._out)
+
+    def sample(self, count: int, begin: int, step: int) -> list[Any]:
+        return _sampled(self.code, count, self._out, begin, step)
 
 
 class _UInt8(_Numbers):
@@ -214,6 +221,10 @@ class _Symbols(Column):
     def values(self, count: int) -> list[Any]:
         texts = list(self._places)
         return [texts[place] for place in _unpacked("i", count, self._values)]
+
+    def sample(self, count: int, begin: int, step: int) -> list[Any]:
+        texts = list(self._places)
+        return [texts[place] for place in _sampled("i", count, self._values, begin, step)]
 
 
 class _Arrays(Column):
@@ -369,6 +380,12 @@ def _signed(number: int, most: int) -> int:
     """The signed number with the bits of an unsigned one."""
     _checked(number, most)
     return number if number <= most >> 1 else number - most - 1
+
+
+def _sampled(code: str, count: int, out: BytesWriter, begin: int, step: int) -> list[int]:
+    width = struct.calcsize("<" + code)
+    data = out.getvalue()
+    return [struct.unpack_from("<" + code, data, at * width)[0] for at in range(begin, count, step)]
 
 
 def _unpacked(code: str, count: int, out: BytesWriter) -> list[int]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from faust.types import TP
 
-from schemas.encoded import column
+from schemas.encoded import sample
 from schemas.rows import EventRow
 from sinks.metrics import Metrics
 
@@ -93,8 +93,9 @@ class Progress:
         """Rows of `EventRow` were stored just now; by source, the latest time they say (ms)."""
         now = time.time()
         step = max(1, len(events) // SAMPLES)
-        topics = column(EventRow, events, "topic")[::step]
-        for topic, at in zip(topics, column(EventRow, events, "occurred_at")[::step], strict=True):
+        topics = sample(EventRow, events, "topic", step)
+        times = sample(EventRow, events, "occurred_at", step)
+        for topic, at in zip(topics, times, strict=True):
             self._metrics.event_lag.labels(topic).observe(now - at / 1000)
         for source, at in latest.items():
             known = source in self._latest or len(self._latest) < MAX_SOURCES
