@@ -60,18 +60,22 @@ class Pace:
 class Block:
     """Rows on their way to the store, and the states that its checkpoints are made of.
 
-    `states` has (partition, its fold's next offset, its state); `positions` the next offset of
-    every partition whose checkpoint the block ends with; `logs` the log of each topic; `latest` the
-    latest time (milliseconds) that its events say, by source;
-    `serialising_seconds` is what making the states took.
+    `parts` has the rows of one partition after the other, by table; `states` has (partition, its
+    fold's next offset, its state); `positions` the next offset of every partition whose checkpoint
+    the block ends with; `logs` the log of each topic; `latest` the latest time (milliseconds) that
+    its events say, by source; `serialising_seconds` is what making the states took.
     """
 
-    rows: dict[type[Row], Sequence[tuple[Any, ...]]] = field(default_factory=dict)
+    parts: dict[type[Row], list[Sequence[tuple[Any, ...]]]] = field(default_factory=dict)
     latest: dict[str, int] = field(default_factory=dict)
     states: list[tuple[TP, Held, int, bytes]] = field(default_factory=list)
     positions: dict[TP, int] = field(default_factory=dict)
     logs: dict[str, str] = field(default_factory=dict)
     serialising_seconds: float = 0.0
+
+    def rows(self) -> dict[type[Row], Sequence[tuple[Any, ...]]]:
+        """The rows of all partitions, by table."""
+        return {table: joined(parts) for table, parts in self.parts.items()}
 
 
 def rest_after(stored_seconds: float) -> float:
@@ -87,8 +91,7 @@ def fill(block: Block, tp: TP, held: Held, progress: Progress, *, checkpoint: bo
         output = fold.drain()
     progress.counted(tp, output.counts)
     for table, rows in output.rows.items():
-        others = block.rows.get(table)
-        block.rows[table] = rows if others is None else joined([others, rows])
+        block.parts.setdefault(table, []).append(rows)
     for source, at in output.latest.items():
         block.latest[source] = max(at, block.latest.get(source, at))
     if not checkpoint:

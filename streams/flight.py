@@ -108,7 +108,7 @@ class Flight:
 
     def _write(self, block: Block) -> float:
         """In the lane's thread; seconds that storing took."""
-        rows = block.rows
+        rows = block.rows()
         with self._progress.cpu_of("checkpoint"):
             if block.states:
                 rows[CheckpointRow] = [

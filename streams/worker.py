@@ -320,7 +320,7 @@ class Worker:
             except BaseException:  # most likely cancelled: rows have left their folds already
                 self._held.clear()
                 raise
-            if block.rows or block.states:
+            if block.parts or block.states:
                 self._flight.begin(block)
             elif block.positions:
                 self._progress.checkpointed(block.positions)
@@ -338,7 +338,7 @@ class Worker:
             for tp, held in self._held.items():
                 if isinstance(held.fold, MonitorFold):
                     fill(block, tp, held, self._progress, checkpoint=False)
-            if block.rows:
+            if block.parts:
                 self._shows.begin(block)
 
     async def erase(self) -> None:
