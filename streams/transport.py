@@ -18,18 +18,19 @@ method of `ConsumerThread` and each one that says so runs on the thread.
 
 import asyncio
 import logging
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import faust
-from aiokafka.consumer.fetcher import FetchResult
 from aiokafka.errors import IllegalStateError, KafkaError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
+
+from streams.fetched import Fetched
 
 logger = logging.getLogger(__name__)
 
@@ -103,31 +104,6 @@ class _ReadOffsets(defaultdict[TP, int | None]):
             super().__setitem__(tp, offset)
 
 
-class _Fetched(OrderedDict[TopicPartition, Any]):
-    """What aiokafka has fetched and not handed over, by partition.
-
-    Records of source topics are handed over as its parser made them: putting each into an object of
-    its own, with topic, partition and sizes, costs more than reading it.
-    """
-
-    def __init__(
-        self, sources: Callable[[], frozenset[str]], before: Mapping[TopicPartition, Any]
-    ) -> None:
-        super().__init__()
-        self._sources = sources
-        for tp, fetched in before.items():
-            self[tp] = fetched
-
-    def __setitem__(self, tp: TopicPartition, fetched: Any) -> None:
-        if isinstance(fetched, FetchResult) and tp.topic in self._sources():
-            fetched._partition_records._consumer_record = _as_parsed
-        super().__setitem__(tp, fetched)
-
-
-def _as_parsed(_: TopicPartition, record: Any) -> Any:
-    return record
-
-
 class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
     """The thread on which aiokafka's consumer lives; makes the chunks."""
 
@@ -157,8 +133,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         max_records: int | None = None,
     ) -> dict[TP, Any]:
         fetcher = consumer._fetcher
-        if not isinstance(fetcher._records, _Fetched):
-            fetcher._records = _Fetched(lambda: self.transport.source_topics, fetcher._records)
+        if not isinstance(fetcher._records, Fetched):
+            fetcher._records = Fetched(lambda: self.transport.source_topics, fetcher._records)
         fetched = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
         # No await from here on: a seek in between would be taken for one before the fetch.
         sources = self.transport.source_topics
