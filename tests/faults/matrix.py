@@ -70,6 +70,8 @@ class Fault:
     publishes: bool = False
     """It makes topics anew and publishes by itself."""
     small_disk: bool = False
+    compares_speeds: bool = False
+    """It needs the machine for itself: two speeds of one run are compared."""
 
     @property
     def name(self) -> str:
@@ -307,8 +309,8 @@ MATRIX: Final = (
     Fault("broker killed and started", broker_restart, brokers=KAFKA, publishes=True),
     Fault("broker forgets everything", broker_forgets, brokers=EMBEDDED, publishes=True),
     Fault("topics deleted and made anew", topic_made_anew, publishes=True),
-    Fault("ClickHouse away for 5 minutes", clickhouse_away_5_minutes),
-    Fault("ClickHouse away for 70 minutes", clickhouse_away_70_minutes),
+    Fault("ClickHouse away for 5 minutes", clickhouse_away_5_minutes, compares_speeds=True),
+    Fault("ClickHouse away for 70 minutes", clickhouse_away_70_minutes, compares_speeds=True),
     Fault("inserts take 10 s", clickhouse_slow),
     Fault("answer lost after the insert", answer_lost),
     Fault("connection lost before the insert", insert_lost),

@@ -21,7 +21,7 @@ from tests.faults.matrix import (
     join_and_leave,
     kill_at_failpoints,
 )
-from tests.faults.run import Run, RunFailed, WorkerEnded
+from tests.faults.run import ENOUGH_TO_MEASURE, Run, RunFailed, WorkerEnded
 from tests.faults.station import Kind, Plan, Station
 
 
@@ -208,8 +208,24 @@ def run_all(
 ) -> list[Outcome]:
     """Run every task on as many stations as `jobs`, each station of one broker, both side by side.
 
-    `told` hears of each outcome as it comes.
+    Those that compare speeds come after the others, and one at a time: beside another run one speed
+    may be half the other for no fault of the worker. `told` hears of each outcome as it comes.
     """
+    alone = [task for task in todo if _wants_to_be_alone(task, plan)]
+    outcomes = _side_by_side([t for t in todo if t not in alone], directory, plan, jobs, told)
+    for broker in dict.fromkeys(task.broker for task in alone):
+        mine = [task for task in alone if task.broker == broker]
+        outcomes += _side_by_side(mine, directory, plan, 1, told)
+    return outcomes
+
+
+def _wants_to_be_alone(task: Task, plan: Plan) -> bool:
+    return task.fault.compares_speeds and plan.events >= ENOUGH_TO_MEASURE
+
+
+def _side_by_side(
+    todo: Sequence[Task], directory: Path, plan: Plan, jobs: int, told: Callable[[Outcome], None]
+) -> list[Outcome]:
     outcomes: list[Outcome] = []
     failures: list[str] = []
 
