@@ -1,60 +1,26 @@
 """Each rule on queues fires when it should, and only then, by `promtool test rules`.
 
-Series are written by segments of seconds; every rule that compares with a threshold is held to the
-same laws.
+Every rule that compares with a threshold is held to the same laws.
 """
 
-import json
-import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from tests.support.prometheus import tool
-
-ROOT = Path(__file__).parents[2]
-RULES = ROOT / "dashboards/prometheus/rules/queues.yml"
-ALERTS: dict[str, dict[str, Any]] = {
-    rule["alert"]: rule
-    for group in yaml.safe_load(RULES.read_text())["groups"]
-    for rule in group["rules"]
-    if "alert" in rule
-}
-STEP = 5
-WHERE = {"tenant": "acme", "queue": "support"}
-Segments = Sequence[tuple[int, float | None]]
-"""(seconds, value), one after the other; None: the series is not there."""
-
-
-def samples(segments: Segments, since_now: bool = False) -> str:
-    """Promtool's notation; with `since_now` the values are how long ago an instant was."""
-    told: list[str] = []
-    for seconds, value in segments:
-        for _ in range(seconds // STEP):
-            if value is None:
-                told.append("_" if told and told[-1] in ("_", "stale") else "stale")
-            else:
-                told.append(f"{len(told) * STEP - value if since_now else value:g}")
-    return " ".join(told)
-
-
-def series(
-    name: str, segments: Segments, since_now: bool = False, /, **labels: str
-) -> dict[str, str]:
-    """One series of the queue."""
-    named = ", ".join(f"{key}={json.dumps(value)}" for key, value in (WHERE | labels).items())
-    return {"series": f"switchboard_{name}{{{named}}}", "values": samples(segments, since_now)}
-
-
-def queue(segments: Segments, current: float = 1, is_open: float = 1) -> list[dict[str, str]]:
-    """What is known of the queue itself, wherever `segments` have a value."""
-    there = [(seconds, None if value is None else current) for seconds, value in segments]
-    hours = [(seconds, None if value is None else is_open) for seconds, value in segments]
-    return [series("queue_current", there), series("queue_open", hours)]
+from tests.support.queue_rules import (
+    ALERTS,
+    STEP,
+    Segments,
+    case,
+    check,
+    fired,
+    promtool,
+    queue,
+    series,
+)
 
 
 def seconds_of(value: float) -> str:
@@ -111,17 +77,6 @@ class Crossing:
         )
 
 
-def fired(alert: str, labels: Mapping[str, str], summary: str, description: str) -> dict[str, Any]:
-    return {
-        "exp_labels": {**WHERE, "scope": "queue", **labels},
-        "exp_annotations": {
-            "summary": summary,
-            "description": description,
-            "runbook_url": f"docs/runbook.md#{alert.lower()}",
-        },
-    }
-
-
 CROSSINGS = [
     Crossing(
         "SwitchboardLongWait", "longest_wait_now_seconds",
@@ -173,32 +128,6 @@ CROSSINGS = [
         f" 15 minutes is {share_of(v)}; the {s} threshold is {share_of(t)}.",
     ),
 ]  # fmt: skip
-
-
-def check(alert: str, second: int, *expected: dict[str, Any]) -> dict[str, Any]:
-    return {"eval_time": f"{second}s", "alertname": alert, "exp_alerts": list(expected)}
-
-
-def case(
-    name: str, given: Sequence[dict[str, str]], *checks: dict[str, Any], step: str = f"{STEP}s"
-) -> dict[str, Any]:
-    return {
-        "name": name,
-        "interval": step,
-        "input_series": list(given),
-        "alert_rule_test": list(checks),
-    }
-
-
-def promtool(directory: Path, cases: Sequence[dict[str, Any]], every: str = f"{STEP}s") -> None:
-    """Run the cases; every rule is evaluated in all of them."""
-    file = directory / "rules_test.yml"
-    document = {"rule_files": [str(RULES)], "evaluation_interval": every, "tests": list(cases)}
-    file.write_text(yaml.safe_dump(document))
-    done = subprocess.run(
-        [tool("promtool"), "test", "rules", str(file)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("rule", CROSSINGS, ids=lambda rule: rule.alert)
@@ -400,106 +329,6 @@ def test_alerts_of_ones_own_are_passed_on(tmp_path: Path) -> None:
         ),
     ]
     promtool(tmp_path, cases)
-
-
-def counted(met: str, missed: str, minutes: int, target: float = 0.8) -> list[dict[str, str]]:
-    """Counters and the target, a sample a minute; `met` and `missed` in promtool's notation."""
-
-    def of(name: str, values: str, **labels: str) -> dict[str, str]:
-        return series(name, [], **labels) | {"values": values}
-
-    return [
-        of("queue_current", f"1x{minutes}"),
-        of("queue_open", f"1x{minutes}"),
-        of("queue_threshold", f"{target}x{minutes}", kpi="service_level_target", severity="target"),
-        of("queue_contacts_total", met, outcome="service_level_met"),
-        of("queue_contacts_total", missed, outcome="service_level_missed"),
-        of("queue_contacts_total", f"0+9x{minutes}", outcome="offered"),
-    ]
-
-
-def burning(share: str, allowed: str) -> dict[str, Any]:
-    return fired(
-        "SwitchboardServiceLevelBurning",
-        {"severity": "critical", "kpi": "service_level_burning"},
-        "support misses its service level by far",
-        f"Of the contacts of support (acme) {share} were not answered within the target, over an"
-        " hour and the last 5 minutes, or over 6 hours and the last 30 minutes; the target allows"
-        f" {allowed}.",
-    )
-
-
-def test_service_level_burns(tmp_path: Path) -> None:
-    name = "SwitchboardServiceLevelBurning"
-    hour = 60 * 60
-
-    def minutely(name_: str, given: Sequence[dict[str, str]], *checks: Any) -> dict[str, Any]:
-        return case(name_, given, *checks, step="1m")
-
-    cases = [
-        minutely(
-            "60 % missed over an hour, which is the threshold exactly",
-            counted("0+2x120", "0+3x120", 120),
-            check(name, 2 * hour, burning("60%", "20%")),
-        ),
-        minutely(
-            "39 % missed is short of both windows' thresholds",
-            counted("0+61x420", "0+39x420", 420),
-            check(name, 7 * hour),
-        ),
-        minutely(
-            "40 % missed is worth it only over six hours",
-            counted("0+3x420", "0+2x420", 420),
-            check(name, 7 * hour, burning("40%", "20%")),
-        ),
-        minutely(
-            "of a target of 99 %, 14.4 times the budget is 14.4 %",
-            counted("0+85x120", "0+15x120", 120, target=0.99),
-            check(name, 2 * hour, burning("15%", "1%")),
-        ),
-        minutely(
-            "an hour that was bad, and is over",
-            counted("0x60 0+10x60", "0+3x60 180x60", 120),
-            check(name, hour + 900),
-        ),
-        minutely("too little traffic", counted("0x120", "0+0.2x120", 120), check(name, 2 * hour)),
-        minutely(
-            "counters that begin anew are no misses",
-            counted("100000x60 0x60", "90000x60 0x60", 120),
-            *(check(name, 60 * minute) for minute in (61, 65, 90, 110)),
-        ),
-        minutely(
-            "a contact that a late event takes back is no reset",
-            counted("50000+9x120", "50000x60 49999x60", 120),
-            *(check(name, 60 * minute) for minute in (61, 65, 90)),
-        ),
-        minutely("no data", counted("_x120", "_x120", 120), check(name, 2 * hour)),
-    ]
-    promtool(tmp_path, cases, every="1m")
-
-
-def test_service_level_missed_for_days(tmp_path: Path) -> None:
-    name = "SwitchboardServiceLevelMissed"
-    days = 3 * 144 + 12  # in steps of ten minutes
-    alert = fired(
-        name,
-        {"severity": "info", "kpi": "service_level_missed"},
-        "support has missed its service level for three days",
-        "Of the contacts of support (acme) 25% were not answered within the target, over three"
-        " days; the target allows 20%.",
-    )
-
-    def over(what: str, met: str, missed: str, *expected: dict[str, Any]) -> dict[str, Any]:
-        given = counted(f"{met}x{days}", f"{missed}x{days}", days)
-        return case(what, given, check(name, days * 600, *expected), step="10m")
-
-    cases = [
-        over("a quarter missed", "0+3", "0+1", alert),
-        over("one in five is what the target allows", "0+4", "0+1"),
-        over("too little traffic", "0+0.03", "0+0.1"),
-        over("no data", "_", "_"),
-    ]
-    promtool(tmp_path, cases, every="10m")
 
 
 def test_every_rule_is_held_to_something() -> None:
