@@ -4,9 +4,16 @@ from itertools import permutations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from streams.fold.conversation import Conversation
+from streams.fold.facts import Fact
+from streams.fold.interaction import interaction_of, told_more
 from streams.fold.known import Interaction
-from tests.support.fold import Happening, happening, told
+from streams.fold.legs import Leg
+from tests.support.contact_centre import contacts
+from tests.support.fold import Happening, fact_told, happening, told
 
 T = happening
 
@@ -396,3 +403,39 @@ def test_the_direction_is_that_of_the_first_beginning_and_inbound_by_default() -
         T(5, "interaction.started", direction="outbound"),
     )
     assert known.direction == "outbound"
+
+
+def said(value: Any) -> Any:
+    """All that is known, as plain values."""
+    if isinstance(value, Fact):
+        return value.save()
+    if isinstance(value, Interaction | Leg | Conversation):
+        attributes = {name: getattr(value, name) for name in dir(value) if name[:2] != "__"}
+        return {name: said(held) for name, held in attributes.items() if not callable(held)}
+    if isinstance(value, dict):
+        return [(key, said(held)) for key, held in value.items()]
+    return [said(held) for held in value] if isinstance(value, list | tuple) else value
+
+
+@given(contacts(0), st.randoms(use_true_random=False))
+def test_facts_told_one_by_one_say_what_they_say_together(
+    happenings: list[Happening], dice: Any
+) -> None:
+    """Those of one instant in any order."""
+    in_time = sorted(happenings, key=lambda each: (each.at, dice.random()))
+    facts = list({fact.key: fact for fact in map(fact_told, in_time)}.values())
+    known = interaction_of(facts[:1])
+    for at, fact in enumerate(facts[1:], 1):
+        together = interaction_of(facts[: at + 1])
+        known = known if told_more(known, fact) else together
+        assert said(known) == said(together)
+
+
+def test_an_answered_exit_told_after_its_connection_is_taken_in_as_it_comes() -> None:
+    first, late = entered(8), exited(28, "answered", wait_seconds=19.5)
+    for connection in (connected(28), connected(28, wait_seconds=20), connected(28, queue="")):
+        facts = [fact_told(each) for each in (first, connection, late)]
+        known = interaction_of(facts[:2])
+        assert told_more(known, facts[2])
+        assert said(known) == said(interaction_of(facts))
+        assert not told_more(known, fact_told(exited(28, "answered", wait_seconds=5)))
