@@ -52,12 +52,14 @@ class NativeBlock:
         Raises one of `ENCODING_ERRORS` where a value is not of its column's type, or there are more
         or fewer values than columns; the block is of no use from then on.
         """
-        columns = self._columns
-        width = len(columns)
+        width = len(self._columns)
         if len(row) != width:
             raise ValueError(f"a row has {len(row)} values for {width} columns")
+        # From one to the next: what is taken out of a list is asked for its class each time.
+        column = self._columns[0]
         for at in range(width):
-            columns[at].add(row[at])
+            column.add(row[at])
+            column = column.following
         self._rows += 1
 
     def rows(self) -> list[RowTuple]:
@@ -104,7 +106,10 @@ class _Layout:
             self.titles.append(title.getvalue() + maker().prefix)
 
     def empty_columns(self) -> list[Column]:
-        return [maker() for maker in self._makers]
+        columns = [maker() for maker in self._makers]
+        for column, following in zip(columns, [*columns[1:], Column()], strict=True):
+            column.following = following
+        return columns
 
 
 _layouts: Final[dict[type[Row], _Layout]] = {}

@@ -28,9 +28,13 @@ _MOST_QUICK: Final = (1 << 62) - 1
 
 
 class Column:
-    """The values of one column so far. `prefix` comes before all that its type is made of."""
+    """The values of one column so far. `prefix` comes before all that its type is made of.
+
+    `following` is the next column of the table; the last one's is none that is ever written to.
+    """
 
     prefix: bytes = b""
+    following: "Column"
 
     def add(self, value: Any) -> None:
         """Write a value to the end. Raises one of `ENCODING_ERRORS` if it is of another type."""
@@ -237,9 +241,12 @@ class _Arrays(Column):
         self._items = items
 
     def add(self, value: Any) -> None:
-        for item in value:
-            self._items.add(item)
-        self._end += len(value)
+        # Known for a list, which most are, it is gone through without an iterator.
+        listed = value if isinstance(value, list) else list(value)
+        items = self._items
+        for item in listed:
+            items.add(item)
+        self._end += len(listed)
         write_i64_le(self._ends, self._end)
 
     def put(self, parts: list[bytes]) -> None:
