@@ -27,6 +27,8 @@ SavedTimeline = tuple[str, str, int | None, dict[str, str], list[Change], list[s
 """tenant, agent, settled_at, scopes, changes, sources"""
 
 _COURSE: Final = ("on_contact", "wrapup", "available", "paused", "offline")
+_EVERYWHERE: Final = ("offline", "paused", "on_contact", "wrapup")
+"""Of the agent as a whole, what goes before any state in a queue."""
 LONGEST_STATE_MS: Final = 7 * 86_400_000
 """A state that lasts longer without a word is counted up to here: the word was lost."""
 
@@ -37,12 +39,14 @@ class AgentTimeline:
 
     `settled_at` and `scopes` (queue -> state) are the agent at the last settled change; `changes`
     are those since, by key of their event, and `stretches` what they make, closed ones only and
-    zero ones left out. `sources` told them. `oldest_at`, `latest_at` and `latest_scopes` follow
-    from these: most changes come in order, and then cost no look at the others.
+    zero ones left out. `sources` told them. `oldest_at`, `latest_at`, `latest_scopes` and
+    `before_latest` (the scopes before the latest instant) follow from these: most changes come in
+    order, several in an instant, and then cost no look at the others.
     """
 
     __slots__ = (
         "agent",
+        "before_latest",
         "changes",
         "latest_at",
         "latest_scopes",
@@ -65,6 +69,7 @@ class AgentTimeline:
         self.oldest_at = 0
         self.latest_at: int | None = None
         self.latest_scopes: dict[str, str] = {}
+        self.before_latest: dict[str, str] = {}
 
     def is_settled(self, at_ms: int) -> bool:
         """Whether a change at this time comes too late to take its place."""
@@ -79,7 +84,13 @@ class AgentTimeline:
         self.oldest_at = min(self.oldest_at, at) if self.changes else at
         self.changes[key] = change
         latest_at = self.latest_at
-        if latest_at is not None and at <= latest_at:
+        if latest_at is not None and at == latest_at:
+            # No stretch ends with what holds after it.
+            together = sorted([other for other in self.changes.values() if other[0] == at])
+            self.latest_scopes = dict(self.before_latest)
+            _apply(self.latest_scopes, together)
+            return [], []
+        if latest_at is not None and at < latest_at:
             before = self.stretches
             self.stretches = self._made()
             gone = [stretch for stretch in before if stretch not in self.stretches]
@@ -88,6 +99,7 @@ class AgentTimeline:
         if latest_at is not None:
             come.append(_stretch(latest_at, at, self.latest_scopes))
             self.stretches += come
+        self.before_latest = dict(self.latest_scopes)
         _change(self.latest_scopes, queue, state)
         self.latest_at = at
         return [], come
@@ -122,6 +134,7 @@ class AgentTimeline:
             if began is not None:
                 found.append(_stretch(began, at, scopes))
             began = at
+            self.before_latest = dict(scopes)
             _apply(scopes, changes)
         self.latest_at, self.latest_scopes = began, scopes
         return found
@@ -146,7 +159,7 @@ def _stretch(began: int, at: int, scopes: dict[str, str]) -> Stretch:
 def overall(scopes: dict[str, str]) -> str:
     """One state for an agent who is in several, by queue ("" is the agent as a whole)."""
     whole = scopes.get("")
-    if whole in ("offline", "paused", "on_contact", "wrapup"):
+    if whole in _EVERYWHERE:
         return whole
     in_queues = [state for queue, state in scopes.items() if queue]
     if in_queues:
@@ -154,12 +167,12 @@ def overall(scopes: dict[str, str]) -> str:
     return whole or "offline"
 
 
-def state_in(scopes: dict[str, str], queue: str) -> str:
-    """The state of an agent in one queue; in `""` the one state that `overall` makes."""
-    whole = scopes.get("")
-    if not queue or whole in ("offline", "paused", "on_contact", "wrapup"):
-        return overall(scopes)
-    return scopes[queue]
+def states_in(scopes: dict[str, str]) -> dict[str, str]:
+    """The state of an agent by queue; in `""` the one state that `overall` makes."""
+    state = overall(scopes)
+    found = dict.fromkeys(scopes, state) if scopes.get("") in _EVERYWHERE else dict(scopes)
+    found[""] = state
+    return found
 
 
 def _by_instant(changes: Iterable[Change]) -> Iterator[tuple[int, list[Change]]]:

@@ -18,7 +18,7 @@ from typing import Any, Final
 import msgspec
 from mypy_extensions import mypyc_attr
 
-from streams.fold.agents import AgentTimeline, state_in
+from streams.fold.agents import AgentTimeline, states_in
 from streams.fold.interaction import interaction_of
 from streams.fold.known import Interaction
 from streams.fold.legs import Leg
@@ -323,8 +323,7 @@ class LivePart:
         """Count an agent in the states that they are in now, and no more in those before."""
         subject = (timeline.tenant, timeline.agent)
         before = self._agents.get(subject, {})
-        now = {queue: state_in(timeline.latest_scopes, queue) for queue in timeline.latest_scopes}
-        now[""] = state_in(timeline.latest_scopes, "")
+        now = states_in(timeline.latest_scopes)
         if before == now:
             return
         self._agents[subject] = now
