@@ -38,6 +38,10 @@ __all__ = ["Event", "Headers", "Rejected", "decode", "detour", "shortcut", "unkn
 _from_json: Final[Callable[[bytes], Event]] = msgspec.json.Decoder(Union[TIMELESS]).decode  # noqa: UP007
 _DETOUR_BYTES: Final = 4096
 """Too few for an integer of so many digits that the authority refuses to read it."""
+# Numbers that compiled code finds without looking them up in another module.
+_MOST_BYTES: Final[int] = MAX_EVENT_BYTES
+_FIRST_YEAR: Final[int] = EARLIEST_YEAR
+_LAST_YEAR: Final[int] = LATEST_YEAR
 _BACKSLASH: Final = 0x5C
 _DELETE: Final = 0x7F
 _to_json: Final = msgspec.json.Encoder().encode
@@ -62,7 +66,7 @@ def decode(value: bytes | None, headers: Headers = ()) -> Event | Rejected:
 
 def shortcut(value: bytes) -> Event | None:
     """The event in structured mode, or None: then only the authority can tell. Never raises."""
-    if len(value) > MAX_EVENT_BYTES or _has_escape_or_delete(value):
+    if len(value) > _MOST_BYTES or _has_escape_or_delete(value):
         return None
     try:
         event = _from_json(value)
@@ -79,7 +83,7 @@ def shortcut(value: bytes) -> Event | None:
     if not known and _to_json(event).count(b'"') != value.count(b'"'):
         return None
     # The first and last year depend on the offset.
-    return event if EARLIEST_YEAR < event.time.year < LATEST_YEAR else None
+    return event if _FIRST_YEAR < event.time.year < _LAST_YEAR else None
 
 
 def detour(value: bytes) -> Event | None:
@@ -99,7 +103,7 @@ def detour(value: bytes) -> Event | None:
         return None
     if _to_json(everything).count(b'"') != value.count(b'"'):
         return None
-    return event if EARLIEST_YEAR < event.time.year < LATEST_YEAR else None
+    return event if _FIRST_YEAR < event.time.year < _LAST_YEAR else None
 
 
 def _has_escape_or_delete(value: bytes) -> bool:

@@ -62,7 +62,9 @@ class Heard:
         "type",
     )
 
-    def __init__(self, record: Record, event: Event, max_skew_ms: int) -> None:
+    def __init__(
+        self, record: Record, offset: int, produced_at: int, event: Event, max_skew_ms: int
+    ) -> None:
         self.record = record
         self.event = event
         said = _as_tuple(event)
@@ -72,8 +74,8 @@ class Heard:
         self.id: str = said[_ID]
         self.type: str = event.type
         self.data: Any = said[_DATA]
-        self.offset: int = record.offset
-        self.produced_at: int = record.timestamp
+        self.offset = offset
+        self.produced_at = produced_at
         time: datetime = said[_TIME]
         since = time - _EPOCH
         self.happened_at = since.days * DAY_MS + since.seconds * 1000 + since.microseconds // 1000

@@ -18,6 +18,7 @@ class PaneLedger:
     def __init__(self, panes: dict[PaneKey, Pane], rules: FoldRules) -> None:
         self._panes = panes
         self._rules = rules
+        self._lateness_ms = rules.lateness_ms
         self._changed: list[Pane] = []
         self._untold: list[Pane] = []
         # Every pane without references is in it at least once.
@@ -153,7 +154,8 @@ class PaneLedger:
 
     def _expect(self, key: PaneKey) -> None:
         """Let the pane come up once the partition's event time is past it."""
-        self._expiry.expect(key, minute_of(key[-1] * 1000 + self._rules.lateness_ms) + 1)
+        pane_at: int = key[-1]
+        self._expiry.expect(key, minute_of(pane_at * 1000 + self._lateness_ms) + 1)
 
 
 def _only_new(gone: list[Contribution], come: list[Contribution]) -> list[Contribution]:

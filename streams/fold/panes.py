@@ -230,9 +230,13 @@ class Pane:
         first = _QUEUE_WIDTH + which * len(thresholds)
         found: dict[int, int] = {}
         # One taken back and one added leave no wait, and may have moved across a threshold.
-        if counts[_WHOLE[which]] or any(counts[first : first + len(thresholds)]):
-            for at, threshold in enumerate(thresholds):
-                found[threshold] = counts[first + at]
+        some = counts[_WHOLE[which]] != 0
+        for at in range(first, first + len(thresholds)):
+            some = some or counts[at] != 0
+        if some:
+            for threshold in thresholds:
+                found[threshold] = counts[first]
+                first += 1
         return found
 
 

@@ -121,6 +121,12 @@ class PartitionFold:
         self.state = State() if state is None else state
         self._place = Place(topic, partition, log)
         self._rules = rules
+        # Read once: the rules' own class is not compiled to attributes.
+        self._lateness_ms = rules.lateness_ms
+        self._forget_open_ms = rules.forget_open_ms
+        self._max_skew_ms = rules.max_skew_ms
+        self._erased = rules.erased
+        self._identifiers = rules.identifiers
         self._channel = CHANNEL_OF.get(topic, "")
         self._horizon_ms = rules.horizons_ms[self._channel] if self._channel else 0
         self._types = _types_of(topic)
@@ -179,12 +185,13 @@ class PartitionFold:
                 if not gap_is_the_logs:
                     raise OffsetGap(state.next_offset, offset)
             state.next_offset = offset + 1
-            state.produced_at = max(state.produced_at, record.timestamp)
+            produced_at = record.timestamp
+            state.produced_at = max(state.produced_at, produced_at)
             decoded = decode(record.value, record.headers)
             if isinstance(decoded, Rejected):
                 self._refuse(record, decoded.reason, decoded.path, decoded.message)
             else:
-                self._accept(record, decoded)
+                self._accept(record, offset, produced_at, decoded)
 
     def drain(self) -> Output:
         """The rows that changed since the last call, as they are now, and what was counted."""
@@ -198,8 +205,13 @@ class PartitionFold:
         state = self.state
         if state.next_offset != self._marked_at and state.event_time != NEVER:
             self._marked_at = state.next_offset
-            lateness = self._rules.lateness_ms
-            row = (*self._place, state.event_time, lateness, state.produced_at, self.version)
+            row = (
+                *self._place,
+                state.event_time,
+                self._lateness_ms,
+                state.produced_at,
+                self.version,
+            )
             self._pending.add(WatermarkRow, row)
         return self._pending.take()
 
@@ -232,13 +244,13 @@ class PartitionFold:
         """The state, serialised; the rows up to it must have been drained and stored before."""
         return snapshot(self.state)
 
-    def _accept(self, record: Record, event: Event) -> None:
-        rules = self._rules
-        heard = Heard(record, event, rules.max_skew_ms)
+    def _accept(self, record: Record, offset: int, produced_at: int, event: Event) -> None:
+        identifiers = self._identifiers
+        heard = Heard(record, offset, produced_at, event, self._max_skew_ms)
         if heard.at != heard.happened_at:
             self._pending.counts["skewed", heard.source] += 1
-        if rules.erased and rules.erased.covers(
-            heard.tenant, heard.subject, heard.data, heard.at, rules.identifiers
+        if self._erased and self._erased.covers(
+            heard.tenant, heard.subject, heard.data, heard.at, identifiers
         ):
             self._pending.counts["event", "erased"] += 1
             return
@@ -253,7 +265,7 @@ class PartitionFold:
         elif kind == AGENT_STATE:
             self._apply_to_agent(heard)
         elif kind in LINKING:
-            links = event_links(event, heard.at, rules.identifiers, self._place, self.version)
+            links = event_links(event, heard.at, identifiers, self._place, self.version)
             for row in links:
                 self._pending.add(IdentityLinkRow, row)
         payload, headers = record.value or b"", record.headers
@@ -266,7 +278,7 @@ class PartitionFold:
         if heard.happened_at > pending.latest.get(heard.source, NEVER):
             pending.latest[heard.source] = heard.happened_at
         if kind in TOLD:
-            told = fact_row(event, heard.happened_at, heard.at, rules.identifiers, first_wins)
+            told = fact_row(event, heard.happened_at, heard.at, identifiers, first_wins)
             if told is not None:
                 self._pending.add(EventFactRow, told)
         elif kind == AGENT_STATE:
@@ -283,7 +295,7 @@ class PartitionFold:
         if state is None and self.state.let_go_ahead:
             ahead = self.state.let_go_ahead
             latest = clock_of(ahead, heard.tenant, heard.subject, heard.source, NEVER)
-            watermark = max(watermark, latest - self._rules.lateness_ms)
+            watermark = max(watermark, latest - self._lateness_ms)
         if at < watermark:
             self._note_late(heard, watermark, applied=state is not None)
             if state is None:
@@ -326,9 +338,9 @@ class PartitionFold:
         """Put off when the interaction is let go."""
         keep = self._horizon_ms
         if known.status == "open":
-            keep = max(keep, self._rules.forget_open_ms)
+            keep = max(keep, self._forget_open_ms)
         before = state.expires_at
-        state.expires_at = known.last_event_at + keep + self._rules.lateness_ms
+        state.expires_at = known.last_event_at + keep + self._lateness_ms
         if state.expires_at < before or not before:
             # One that is to go later than it was comes up at the old time, and is put off then.
             self._expect(subject, state)
@@ -375,7 +387,7 @@ class PartitionFold:
     def _watermark(self, source: str) -> int:
         """Event time of the source before which its events are late."""
         clock = self.state.sources.get(source)
-        return NEVER if clock is None else clock.latest - self._rules.lateness_ms
+        return NEVER if clock is None else clock.latest - self._lateness_ms
 
     def _advance(self, source: str, at: int) -> None:
         """Let event time come to `at`, and let go what is due at the ticks in between."""
@@ -407,7 +419,7 @@ class PartitionFold:
 
     def _silent_at(self, clock: SourceClock) -> int:
         """The minute of the partition's event time at which a source is given up."""
-        return minute_of(clock.heard_at + self._rules.forget_open_ms) + 1
+        return minute_of(clock.heard_at + self._forget_open_ms) + 1
 
     def _give_up(self, source: str, minute: int) -> None:
         """Let go what waits for the clock of a source that has not spoken for so long.
@@ -421,7 +433,7 @@ class PartitionFold:
             self._source_expiry.expect(source, due)
             return
         clock.latest = furthest(self.state.let_go_ahead, source, clock.latest)
-        clock.latest += self._rules.lateness_ms + 1
+        clock.latest += self._lateness_ms + 1
         clock.heard_at = NEVER
         self._let_go_due(source, _FOR_EVER)
 
@@ -456,7 +468,7 @@ class PartitionFold:
 
     def _write_interaction(self, state: InteractionState, known: Interaction) -> None:
         pending, channel, version = self._pending, self._channel, self.version
-        shown = self._rules.identifiers.of(state.tenant, known.identifiers)
+        shown = self._identifiers.of(state.tenant, known.identifiers)
         best = strongest(shown)
         row = interaction_row(state, known, shown, best, channel, self._place, version)
         pending.add(InteractionRow, row)

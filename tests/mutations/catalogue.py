@@ -117,8 +117,8 @@ MUTATIONS: Final = (
     Mutation(
         "one source's clock makes the others late",
         FOLD + "partition.py",
-        "return NEVER if clock is None else clock.latest - self._rules.lateness_ms",
-        "return max(NEVER, self.state.event_time - self._rules.lateness_ms)",
+        "return NEVER if clock is None else clock.latest - self._lateness_ms",
+        "return max(NEVER, self.state.event_time - self._lateness_ms)",
         ("tests/streams/fold/test_partition_time.py",),
     ),
     Mutation(
