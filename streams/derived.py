@@ -90,6 +90,7 @@ class DerivedTopics:
         self._metrics = metrics
         self._loop = asyncio.get_running_loop()
         self._publisher: Publisher | None = None
+        self._starting = asyncio.Lock()
         self._links = PublishedLinks()
         self.waiting_for = ""
 
@@ -195,12 +196,13 @@ class DerivedTopics:
         await (await self._started()).publish(records)
 
     async def _started(self) -> Publisher:
-        if self._publisher is None:
-            # Repeats are recognised anyway; a producer id would be lost with its topic, or with a
-            # batch that came to nothing.
-            publisher = Publisher(self._bootstrap, options=self._options, idempotent=False)
-            self._publisher = await publisher.__aenter__()
-        return self._publisher
+        async with self._starting:  # whoever comes meanwhile would start another one
+            if self._publisher is None:
+                # Repeats are recognised anyway; a producer id would be lost with its topic, or with
+                # a batch that came to nothing.
+                publisher = Publisher(self._bootstrap, options=self._options, idempotent=False)
+                self._publisher = await publisher.__aenter__()
+            return self._publisher
 
     def _waits_no_more(self) -> None:
         self.waiting_for = ""

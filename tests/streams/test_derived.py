@@ -34,13 +34,15 @@ class FakePublisher:
         self._failures = failures
         self._hang = hang
         self.taken: list[Record] = []
-        self.attempts = 0
+        self.attempts = self.started = 0
         self.closed = False
 
     def __call__(self, *_: Any, **__: Any) -> "FakePublisher":
         return self
 
     async def __aenter__(self) -> "FakePublisher":
+        self.started += 1
+        await asyncio.sleep(0)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -158,6 +160,19 @@ def test_without_anything_to_say_no_connection_is_made() -> None:
         await topics.close()
 
     asyncio.run(go())
+
+
+def test_those_who_speak_first_at_the_same_time_share_one_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def test() -> None:
+        publisher = FakePublisher()
+        topics = Topics(monkeypatch, publisher).under_test
+        said = await asyncio.gather(*(topics.tell([(b"queue", b"partial")]) for _ in range(3)))
+        assert (publisher.started, len(publisher.taken)) == (1, 3)
+        assert all(said)
+
+    asyncio.run(test())
 
 
 def test_a_broker_that_is_away_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
