@@ -30,7 +30,7 @@ from sinks.errors import StoreError, StoreMisconfigured
 from sinks.metrics import Metrics
 from sinks.queue_metrics import QueueCollector, Sample
 from sinks.store import Store
-from sinks.writer import Writer
+from sinks.writer import Block, Writer
 from streams.blocks import Pace
 from streams.broker_admin import BrokerUnavailableError, Security
 from streams.carry_over import CarryOver
@@ -129,9 +129,9 @@ class Pipeline:
                 metrics,
                 self._abandon,
                 on_retry=self._store_waits,
-                announce=self._derived.announce,
+                announce=announce,
             )
-            for each in (store, shows)
+            for each, announce in ((store, self._announce), (shows, self._derived.announce))
         )
         checkpoints = CheckpointStore(store, PIPELINE, metrics, settings.clickhouse.cluster)
         carry_over = CarryOver(store, checkpoints, writer, rules)
@@ -158,6 +158,11 @@ class Pipeline:
             self._abandon.set()
             self._loop.call_soon_threadsafe(self._fail, error)
 
+    def _announce(self, block: Block) -> None:
+        """In the sink's thread, with what is to be known of the block that is under way."""
+        self._derived.announce(block)
+        self._loop.call_soon_threadsafe(self.worker.announced)
+
     def _wire(self) -> None:
         app, worker = self.app, self.worker
         transport = Transport(app.conf.broker_consumer, app, loop=asyncio.get_running_loop())
@@ -181,9 +186,10 @@ class Pipeline:
 
         What goes wrong for good is in `failed`; what is waited for, in `not_ready`.
         """
-        works = [self._join, self.worker.run_timer, self._watch, self._learn_erased]
-        if not self.worker.lanes.one_shot:
-            works += [self._tell, self._tell_time, self._show]
+        worker = self.worker
+        works = [self._join, worker.run_timer, self._watch, self._learn_erased]
+        if not worker.lanes.one_shot:
+            works += [self._tell, self._show]
         for work in works:
             task = asyncio.create_task(work(), name=work.__name__)
             task.add_done_callback(self._ended)
@@ -208,24 +214,26 @@ class Pipeline:
                 await self.worker.erase()
 
     async def _tell(self) -> None:
-        """Pass on to stage 2 what changed, sooner than blocks are stored."""
+        """Pass on to stage 2 what changed, sooner than blocks are stored; each second, what time it
+        is, and what is read to its end here.
+
+        In this order: what was read must be told of before it is said to be read.
+        """
         rest = TELL_SECONDS
+        ticks_at = self._loop.time() + TICK_SECONDS
         while True:
             await asyncio.sleep(rest)
-            took = await self.worker.tell()
-            rest = max(TELL_SECONDS, min(TELL_REST * took, LONGEST_TELL_SECONDS))
-
-    async def _tell_time(self) -> None:
-        """Tell stage 2 every second what time it is, and what is read to its end here."""
-        while True:
-            await asyncio.sleep(TICK_SECONDS)
             consumer: Any = self.app._consumer
-            if self.worker.assigned is None or consumer is None or not consumer.started:
-                continue
+            reads = consumer is not None and consumer.started
+            ends = {tp: end for tp, (_, end) in consumer.fetched().items()} if reads else {}
             now_ms = time.time_ns() // 1_000_000
-            ends = {tp: end for tp, (_, end) in consumer.fetched().items()}
+            told = await self.worker.tell(ends, now_ms)
+            rest = max(TELL_SECONDS, min(TELL_REST * told.seconds, LONGEST_TELL_SECONDS))
+            if self._loop.time() < ticks_at or not reads or self.worker.assigned is None:
+                continue
+            ticks_at = self._loop.time() + TICK_SECONDS
             try:
-                await self._derived.tell_time(Tick(now_ms, self.worker.current(ends, now_ms)))
+                await self._derived.tell_time(Tick(now_ms, told.current))
             except PublishError as error:
                 logger.info("stage 2 was not told the time: %s", error)
 

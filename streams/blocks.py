@@ -8,6 +8,7 @@ from typing import Any, Final, Self
 from faust.types import TP
 
 from schemas.encoded import joined
+from schemas.live import PartialRecord
 from schemas.rows import Row
 from schemas.settings import Settings
 from streams.progress import Progress
@@ -90,6 +91,8 @@ def fill(block: Block, tp: TP, held: Held, progress: Progress, *, checkpoint: bo
     with progress.cpu_of("rows"):
         output = fold.drain()
     progress.counted(tp, output.counts)
+    if PartialRecord in output.rows:
+        held.untold = True
     for table, rows in output.rows.items():
         block.parts.setdefault(table, []).append(rows)
     for source, at in output.latest.items():

@@ -1,4 +1,8 @@
-"""Which partitions are read up to the present: what their folds know of queues is so now. Pure."""
+"""Which partitions are read up to the present: what their folds know of queues is so now. Pure.
+
+What they know is on its way to stage 2, or lies there. Where it went into a block it may take as
+long as that; then nothing is said of the partition.
+"""
 
 from collections.abc import Mapping
 from typing import Final
@@ -25,7 +29,7 @@ def current(
     """
     found: dict[str, list[int]] = {}
     for tp, held in processed.items():
-        if not isinstance(held.fold, PartitionFold):
+        if not isinstance(held.fold, PartitionFold) or held.untold:
             continue
         state = held.fold.state
         if (

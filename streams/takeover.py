@@ -81,7 +81,8 @@ class Held:
 
     `checkpointed` is the next offset of its last stored checkpoint. Only chunks that were read
     after seek number `read_since` are its log's for certain. `reread_at` is the number of the seek
-    before the chunk that showed that records had been lost on the way.
+    before the chunk that showed that records had been lost on the way. `untold`: what stage 2 is to
+    know of it went into a block that is not announced yet.
     """
 
     fold: Fold
@@ -89,6 +90,7 @@ class Held:
     checkpointed: int
     read_since: int = -1
     reread_at: int = -1
+    untold: bool = False
 
 
 class Takeover:

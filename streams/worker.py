@@ -22,7 +22,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from faust.types import TP
 
@@ -47,6 +47,17 @@ logger = logging.getLogger(__name__)
 
 SOON_SECONDS: Final = 0.25
 """How soon a block is stored after somebody's customer changed: they may be on the phone."""
+
+
+class Told(NamedTuple):
+    """What came of telling stage 2 of queues.
+
+    `seconds` is what finding out took; `current` which partitions had been read up to the present
+    as it began, as `streams.present` says: of those all is told that was read by then.
+    """
+
+    seconds: float
+    current: dict[str, tuple[int, ...]]
 
 
 class Worker:
@@ -277,29 +288,33 @@ class Worker:
         if fold.pending:
             self._soon.set()
 
-    async def tell(self) -> float:
+    async def tell(self, ends: Mapping[TP, int], now_ms: int) -> Told:
         """Pass on what stage 2 is to know of queues, ahead of the rows and whatever they wait for.
-
-        Returns how many seconds it took to find out.
 
         Under a lock of its own: no block is filled, and so no checkpoint made, before it is
         acknowledged or back with its fold.
         """
         async with self._telling:
+            read = self.current(ends, now_ms)
             folds = [held.fold for held in self._held.values()]
             began = time.monotonic()
             told = [(f, f.take_partials()) for f in folds if isinstance(f, PartitionFold)]
             took = time.monotonic() - began
             partials = [partial for _, of_fold in told for partial in of_fold]
+            heard = not partials
             if partials:
-                heard = False
                 try:
                     heard = await self._reader.tell(partials)
                 finally:  # Also where this is cancelled.
                     if not heard:
                         for fold, of_fold in told:
                             fold.put_back(of_fold)
-            return took
+            return Told(took, read if heard else {})
+
+    def announced(self) -> None:
+        """Stage 2 was told what lay for it in the block that is under way."""
+        for held in self._held.values():
+            held.untold = False
 
     def _block_is_full(self) -> bool:
         pending = sum(held.fold.pending for held in self._held.values())
@@ -458,6 +473,7 @@ class Worker:
         return block
 
     def _landed(self, block: Block) -> None:
+        self.announced()
         for _, held, offset, _ in block.states:
             held.checkpointed = offset
         covered = {tp: n for tp, n in block.positions.items() if tp in self._held}

@@ -126,12 +126,12 @@ def publish_now(bootstrap: str, records: Iterable[Sent]) -> dict[TP, int]:
     return asyncio.run(publish(bootstrap, records))
 
 
-def wait_for(condition: Callable[[], bool], what: str) -> None:
+def wait_for(condition: Callable[[], bool], what: str, seconds: float = DEADLINE_SECONDS) -> None:
     """Wait until the condition holds; fail by name after the deadline."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
+    deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
-            raise TimeoutError(f"waited {DEADLINE_SECONDS:g} s for {what}")
+            raise TimeoutError(f"waited {seconds:g} s for {what}")
         time.sleep(0.05)
 
 

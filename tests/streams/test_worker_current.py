@@ -113,7 +113,7 @@ def test_replaying_a_past_day_raises_no_breach(
         worker = bench.worker()
         await worker.recover(frozenset({CALL_0}))
         await worker.process(told(range(5), late_ms))
-        await worker.tell()
+        await worker.tell({}, START_MS)
         now = START_MS + late_ms
         for key, value in bench.reader.told:
             say(key, value, now)
@@ -126,12 +126,46 @@ def test_replaying_a_past_day_raises_no_breach(
     run(test)
 
 
+def test_only_what_stage_2_was_told_of_is_said_to_be_current(bench: Bench) -> None:
+    """A worker that took over works off a minute in one go: told of, it is current, not before."""
+    ends = {CALL_0: 6}
+
+    async def test() -> None:
+        worker = bench.worker()
+        await worker.recover(frozenset({CALL_0}))
+        await worker.process(chunk(range(3)))
+        bench.reader.hears = False
+        assert (await worker.tell({CALL_0: 3}, LATER)).current == {}
+        bench.reader.hears = True
+        assert (await worker.tell({CALL_0: 3}, LATER)).current == {EVENTS_CALL: (0,)}
+        assert (await worker.tell(ends, LATER)).current == {}
+
+        # What a block took along is told with it: once it is announced, which may be late.
+        await worker.process(chunk(range(3, 6)))
+        bench.store.gate.clear()
+        await worker.flush()
+        await until(bench.store.waiting.is_set)
+        assert (await worker.tell(ends, LATER)).current == {}
+        worker.announced()
+        assert (await worker.tell(ends, LATER)).current == {EVENTS_CALL: (0,)}
+        bench.store.gate.set()
+        await until(lambda: worker.storing_seconds == 0)
+
+        # Or stored, where nobody said so.
+        await worker.process(chunk(range(6, 9)))
+        await worker.settle()
+        assert (await worker.tell({CALL_0: 9}, LATER)).current == {EVENTS_CALL: (0,)}
+        await worker.stop()
+
+    run(test)
+
+
 async def _told(bench: Bench, worker: Worker) -> None:
     """Let a worker hear what it tells of three contacts."""
     await worker.recover(frozenset({CALL_0, PANES}))
     bench.store.inserts.clear()
     await worker.process(chunk(range(3)))
-    await worker.tell()
+    await worker.tell({}, START_MS)
     told = [Record(n, v, START_MS, k) for n, (k, v) in enumerate(bench.reader.told)]
     await worker.process(Chunk(PANES, told, 0, 1))
 
