@@ -187,7 +187,7 @@ class Pipeline:
         What goes wrong for good is in `failed`; what is waited for, in `not_ready`.
         """
         worker = self.worker
-        works = [self._join, worker.run_timer, self._watch, self._learn_erased]
+        works = [self._join, worker.run_timer, worker.run_ahead, self._watch, self._learn_erased]
         if not worker.lanes.one_shot:
             works += [self._tell, self._show]
         for work in works:

@@ -46,6 +46,10 @@ class DerivedFold(ABC):
         """Go on at `offset`, because the broker does not have the records before it any more."""
         self.next_offset = max(self.next_offset, offset)
 
+    def prepare(self, _most: int) -> int:
+        """Nothing is serialised ahead: these states are small."""
+        return 0
+
     def apply(self, records: Sequence[Record], *, gap_is_the_logs: bool = False) -> None:
         """Apply consecutive records; those below the next offset were applied and are skipped.
 

@@ -46,6 +46,12 @@ class Fold(Protocol):
         """The rows that changed since the last call, as they are now, and what was counted."""
         ...
 
+    def prepare(self, most: int) -> int:
+        """Go on with serialising ahead what `snapshot` will give, by so many things at most; how
+        many are left. Nothing but time depends on it.
+        """
+        ...
+
     def snapshot(self) -> bytes:
         """The state, serialised; the rows up to it must have been drained and stored before."""
         ...

@@ -8,6 +8,7 @@ is told to the health it is given.
 import asyncio
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
@@ -43,10 +44,23 @@ class Lanes:
             SHOWS: ThreadPoolExecutor(1, thread_name_prefix="sink_shows"),
             BROKER: ThreadPoolExecutor(1, thread_name_prefix="broker"),
         }
+        self._under_way: Counter[str] = Counter()
+
+    def busy(self, part: str) -> bool:
+        """Whether `part` was asked for something, and has not answered."""
+        return self._under_way[part] > 0
 
     async def once(self, part: str, call: Callable[[], Result]) -> Result:
         """The result of a call, whatever it raises."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads[part], call)
+
+        def counted() -> Result:
+            self._under_way[part] += 1
+            try:
+                return call()
+            finally:
+                self._under_way[part] -= 1
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads[part], counted)
 
     async def patiently(
         self, part: str, call: Callable[[], Result], unless: threading.Event | None = None

@@ -1,7 +1,8 @@
 """Which partitions' checkpoints a block ends with, and when there are any. Pure; the time is given.
 
-Serialising states stops everything else, and takes as long as they are large. So a round over all
-partitions is spread over as many blocks as it needs, and what follows it is a rest.
+Serialising states stops everything else, and takes as long as they are large. So once a round over
+all partitions is due they are serialised ahead, slice by slice, and a block takes a state of which
+little is left. The round is spread over as many blocks as it needs, and what follows is a rest.
 """
 
 import math
@@ -18,6 +19,12 @@ LONGEST_REST_SECONDS: Final = 60.0
 """What a crash costs is replayed; `SwitchboardCheckpointOld` waits for two minutes."""
 AT_ONCE_SECONDS: Final = 0.25
 """After so long serialising goes on with the next block: queues are told of between."""
+SLICE: Final = 2_000
+"""So many contacts are serialised ahead at once: some twenty milliseconds."""
+LITTLE: Final = 5_000
+"""A state of which no more is left goes with the next block."""
+LONGEST_AHEAD_SECONDS: Final = 20.0
+"""So does any after so long: with a backlog, contacts change as fast as they are serialised."""
 
 
 class CheckpointRounds:
@@ -29,6 +36,7 @@ class CheckpointRounds:
         self._rests_until = now
         self._events = 0
         self._uncovered: list[TP] = []
+        self._began_at = now
         self._took = 0.0
 
     def applied(self, events: int) -> None:
@@ -46,10 +54,24 @@ class CheckpointRounds:
         due = now >= self._due_at or self._events >= self._pace.checkpoint_events
         if everything or (not self._uncovered and due and now >= self._rests_until):
             self._uncovered = list(held)
+            self._began_at = now
             self._took = 0.0
             self._events = 0
             self._due_at = now + self._pace.checkpoint_seconds
         return list(self._uncovered), math.inf if everything else AT_ONCE_SECONDS
+
+    @property
+    def under_way(self) -> tuple[TP, ...]:
+        """The partitions that the round has not covered yet."""
+        return tuple(self._uncovered)
+
+    def takes(self, left: int, now: float, *, everything: bool) -> bool:
+        """Whether a block takes a state of which so much is left to serialise."""
+        return everything or left <= LITTLE or now - self._began_at >= LONGEST_AHEAD_SECONDS
+
+    def serialised_ahead(self, seconds: float) -> None:
+        """It took so long."""
+        self._took += seconds
 
     def covered(self, block: Block, now: float) -> None:
         """The block was filled: it covers its `positions`."""

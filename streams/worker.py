@@ -31,6 +31,7 @@ from streams.blocks import ROW_BYTES, Block, Pace, fill, parts_of, rest_after
 from streams.flight import Flight
 from streams.fold.partition import PartitionFold
 from streams.folds import Fold
+from streams.garbage import put_aside
 from streams.health import Health
 from streams.identity.fold import LinksFold
 from streams.lanes import BROKER, SHOWS, STORE, Lanes
@@ -38,7 +39,7 @@ from streams.monitor.fold import MonitorFold
 from streams.present import current
 from streams.progress import Progress
 from streams.reading import Reader
-from streams.rounds import CheckpointRounds
+from streams.rounds import SLICE, CheckpointRounds
 from streams.takeover import Held, Takeover, named
 from streams.transport import Chunk
 from streams.unknown_fields import UnknownFields
@@ -47,6 +48,10 @@ logger = logging.getLogger(__name__)
 
 SOON_SECONDS: Final = 0.25
 """How soon a block is stored after somebody's customer changed: they may be on the phone."""
+AHEAD_REST: Final = 4.0
+"""A slice of a state that is serialised ahead is followed by so many times what it took."""
+AHEAD_SECONDS: Final = 0.25
+"""How often is seen whether there is one."""
 
 
 class Told(NamedTuple):
@@ -268,7 +273,8 @@ class Worker:
         if holes:
             logger.info("%s: the log has gaps between %d and %d", named(tp), before, last)
             self._progress.gap(tp)
-        with self._progress.cpu_of("fold"):
+        # Each question to the broker leaves a client behind, in cycles.
+        with self._progress.cpu_of("fold"), put_aside(unless=partial(self.lanes.busy, BROKER)):
             fold.apply(records, gap_is_the_logs=holes)
         self._rounds.applied(fold.next_offset - before)
 
@@ -323,15 +329,16 @@ class Worker:
             or pending * ROW_BYTES + self._buffered_bytes >= self._pace.buffer_bytes // 2
         )
 
-    async def flush(self, *, checkpoint: bool = False) -> None:
+    async def flush(self, *, checkpoint: bool = False, gently: bool = False) -> None:
         """Hand what changed to the sink; returns when the block before is stored and this one goes.
 
-        Where the block before was given up there is nothing left to hand over.
+        `gently`: nobody waits for it, so what else there is to do has half of the time. Where the
+        block before was given up there is nothing left to hand over.
         """
         async with self._lock:
             await self._flight.ended()
             try:
-                block = await self._filled(checkpoint=checkpoint)
+                block = await self._filled(checkpoint=checkpoint, gently=gently)
             except BaseException:  # most likely cancelled: rows have left their folds already
                 self._held.clear()
                 raise
@@ -409,11 +416,22 @@ class Worker:
         """
         while not self._stopped.is_set():
             self._soon.clear()
-            await self.flush()
+            await self.flush(gently=True)
             rest = rest_after(self._flight.last_took_seconds)
             soon = max(rest / 2, min(SOON_SECONDS, self._pace.flush_seconds))
             if not await _happens(self._stopped, soon):
                 await _happens(self._soon, max(rest, self._pace.flush_seconds) - soon)
+
+    async def run_ahead(self) -> None:
+        """Serialise what the checkpoints that are due will hold, slice by slice, until `stop`."""
+        while not self._stopped.is_set():
+            began = time.monotonic()
+            with self._progress.cpu_of("checkpoint"):
+                of_round = [self._held[tp] for tp in self._rounds.under_way if tp in self._held]
+                more = any(held.fold.prepare(SLICE) for held in of_round)
+            took = time.monotonic() - began
+            self._rounds.serialised_ahead(took)
+            await _happens(self._stopped, AHEAD_REST * took if more else AHEAD_SECONDS)
 
     async def revoke(self) -> None:
         """Stop processing, and checkpoint everything if there is time.
@@ -450,12 +468,13 @@ class Worker:
         self._abandon.set()
         return await self.lanes.close(self._pace.revoke_seconds)
 
-    async def _filled(self, *, checkpoint: bool) -> Block:
+    async def _filled(self, *, checkpoint: bool, gently: bool) -> Block:
         """The block of everything that changed; with states that belong behind it.
 
         With all of them for a `checkpoint`, else with those whose turn it is. Partition by
         partition, and whatever else there is to do has its turn between: rows and state of one are
-        of one moment, and say nothing of others.
+        of one moment, and say nothing of others. An event is on its way through many turns, so
+        `gently` there are as many as come in the time that the partition took.
         """
         rounds = self._rounds
         wanted, within = rounds.wanted(self._held, time.monotonic(), everything=checkpoint)
@@ -463,12 +482,16 @@ class Worker:
         self._buffered_bytes = 0
         for tp, held in list(self._held.items()):
             due = tp in wanted and block.serialising_seconds < within
+            if due:
+                left = held.fold.prepare(SLICE)
+                due = rounds.takes(left, time.monotonic(), everything=checkpoint)
             shows = isinstance(held.fold, MonitorFold)
             async with self._showing if shows else self._telling:
                 if shows:
                     await self._shows.ended()
+                began = time.monotonic()
                 fill(block, tp, held, self._progress, checkpoint=due)
-            await asyncio.sleep(0)
+            await asyncio.sleep(time.monotonic() - began if gently else 0)
         rounds.covered(block, time.monotonic())
         return block
 

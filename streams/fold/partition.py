@@ -62,6 +62,7 @@ from streams.fold.panes import (
     table_of,
 )
 from streams.fold.rules import FoldRules
+from streams.fold.saving import Saving
 from streams.fold.state import (
     NEVER,
     STATE_VERSION,
@@ -136,6 +137,7 @@ class PartitionFold:
         # By the interaction's state itself, which is found by its address.
         self._changed: dict[InteractionState, Interaction] = {}
         self._unseen: dict[InteractionState, Interaction] = {}
+        self._saving = Saving(self.state.interactions.values())
         self._panes = PaneLedger(self.state.panes, rules)
         # Each interaction is in that of its source, at the minute when it is due or before.
         self._interaction_expiry: dict[str, Expiry[Subject]] = {}
@@ -232,16 +234,27 @@ class PartitionFold:
     def erase(self) -> int:
         """Forget the contacts of erased customers; how many. What they counted for stays."""
         subjects = erased_subjects(self.state.interactions, self._rules)
+        gone: set[InteractionState] = set()
         for subject in subjects:
             interaction = self.state.interactions.pop(subject)
             self._changed.pop(interaction, None)
             self._unseen.pop(interaction, None)
             self._live.gone(subject)
             self._panes.release(interaction.contributions)
+            gone.add(interaction)
+        if gone:
+            self._saving.forget(gone)
         return len(subjects)
+
+    def prepare(self, most: int) -> int:
+        """Serialise ahead, of so many contacts at most, what `snapshot` will give; how many are
+        left.
+        """
+        return self._saving.prepare(most)
 
     def snapshot(self) -> bytes:
         """The state, serialised; the rows up to it must have been drained and stored before."""
+        self._saving.saved()
         return snapshot(self.state)
 
     def _accept(self, record: Record, offset: int, produced_at: int, event: Event) -> None:
@@ -315,6 +328,7 @@ class PartitionFold:
             self._refuse(heard.record, "interaction_too_large", "subject", message)
             return False
         fact = fact_of(heard.type, heard.data, at, key)
+        self._saving.changes(state)
         state.add(fact)
         state.changed = self.version
         known = self._changed.get(state)

@@ -51,8 +51,8 @@ class InteractionState:
 
     Contacts are held for hours after their last event, as objects that a checkpoint would go
     through and the collector, too. So the saved form is kept until something changes, and once it
-    went into two checkpoints it is all that is kept: facts and contributions are made again of it
-    when they are asked for. Facts are added by `add` alone.
+    went into a checkpoint and is due for the next, it is all that is kept: facts and contributions
+    are made again of it when they are asked for. Facts are added by `add` alone.
     """
 
     __slots__ = (
@@ -142,8 +142,13 @@ class InteractionState:
         """The minute of its source's event time at which it is let go."""
         return minute_of(self._expires_at) + 1
 
+    @property
+    def is_saved(self) -> bool:
+        """Whether its saved form is kept, because nothing changed since."""
+        return bool(self._saved)
+
     def save(self) -> bytes:
-        """The saved form; the second time that it is asked for as it is, it alone is kept."""
+        """The saved form."""
         if not self._saved:
             self._saved = _encoder.encode(
                 (
@@ -157,11 +162,14 @@ class InteractionState:
                     self._changed,
                 )
             )
-        elif not self._packed:
+        return self._saved
+
+    def pack(self) -> None:
+        """Keep the saved form alone; the contact is saved."""
+        if not self._packed:
             self._packed = True
             self._facts = _NO_FACTS
             self._contributions = _NO_CONTRIBUTIONS
-        return self._saved
 
     def _unpack(self) -> None:
         saved = _interaction_decoder.decode(self._saved)

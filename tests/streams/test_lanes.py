@@ -41,6 +41,22 @@ def failing(*errors: Exception) -> Callable[[], str]:
     return call
 
 
+def test_who_was_asked_is_busy_until_they_answer_or_fail() -> None:
+    async def test(lanes: Lanes) -> None:
+        seen: list[tuple[bool, bool]] = []
+
+        def look() -> None:
+            seen.append((lanes.busy(BROKER), lanes.busy(STORE)))
+
+        await lanes.once(BROKER, look)
+        with pytest.raises(ValueError, match="no"):
+            await lanes.once(STORE, failing(ValueError("no")))
+        look()
+        assert seen == [(True, False), (False, False)]
+
+    run(test)
+
+
 def test_a_call_is_tried_until_it_is_answered() -> None:
     health = Health(60.0)
 

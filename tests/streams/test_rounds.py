@@ -1,13 +1,21 @@
 """When checkpoints are written, and of which partitions."""
 
+import asyncio
 import math
 
 import pytest
 from faust.types import TP
 
 from streams import rounds as rounds_module
+from streams import worker as worker_module
 from streams.blocks import Block, Pace
-from streams.rounds import AT_ONCE_SECONDS, LONGEST_REST_SECONDS, CheckpointRounds
+from streams.rounds import (
+    AT_ONCE_SECONDS,
+    LITTLE,
+    LONGEST_AHEAD_SECONDS,
+    LONGEST_REST_SECONDS,
+    CheckpointRounds,
+)
 from tests.support.worker_bench import CALL_0, CALL_1, Bench, chunk, run, until
 
 HELD = [CALL_0, CALL_1]
@@ -63,6 +71,55 @@ def test_what_is_not_here_any_more_is_not_waited_for() -> None:
     rounds.wanted(HELD, 10.0, everything=False)
     rounds.covered(block(2.0, CALL_0), 12.0)
     assert rounds.wanted([CALL_0], 20.0, everything=False)[0] == [CALL_0]
+
+
+def test_a_block_takes_a_state_of_which_little_is_left_or_that_is_long_due() -> None:
+    rounds = CheckpointRounds(Pace(checkpoint_seconds=10), 0.0)
+    rounds.wanted(HELD, 12.0, everything=False)
+    assert rounds.under_way == (CALL_0, CALL_1)
+    assert rounds.takes(LITTLE, 12.0, everything=False)
+    assert not rounds.takes(LITTLE + 1, 12.0, everything=False)
+    assert rounds.takes(LITTLE + 1, 12.0, everything=True)
+    late = 12.0 + LONGEST_AHEAD_SECONDS
+    assert not rounds.takes(LITTLE + 1, late - 0.1, everything=False)
+    assert rounds.takes(LITTLE + 1, late, everything=False)
+
+
+def test_what_was_serialised_ahead_is_rested_from_too() -> None:
+    rounds = CheckpointRounds(Pace(checkpoint_seconds=10), 0.0)
+    rounds.wanted(HELD, 10.0, everything=False)
+    rounds.serialised_ahead(3.0)
+    rounds.covered(block(0.1, *HELD), 20.0)
+    assert rounds.under_way == ()
+    before = 20.0 + 9 * 3.1
+    assert rounds.wanted(HELD, before - 0.1, everything=False)[0] == []
+    assert rounds.wanted(HELD, before + 0.1, everything=False)[0] == HELD
+
+
+def test_a_large_state_is_serialised_ahead_before_a_block_takes_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rounds_module, "LITTLE", 0)
+    monkeypatch.setattr(worker_module, "SLICE", 1)
+
+    async def test() -> None:
+        worker = bench.worker(checkpoint_seconds=0.0)
+        await worker.recover(frozenset({CALL_0}))
+        await worker.process(chunk(range(5)))
+        await worker.flush()
+        await until(lambda: worker.storing_seconds == 0)
+        assert bench.offsets() == [0, 1, 2, 3, 4]
+        assert bench.reader.committed == {}, "four contacts were left"
+        fold = worker._held[CALL_0].fold
+        ahead = asyncio.create_task(worker.run_ahead())
+        await until(lambda: fold.prepare(0) == 0)
+        await worker.flush()
+        await until(lambda: worker.storing_seconds == 0)
+        assert bench.reader.committed == {CALL_0: 5}
+        await worker.stop()
+        await ahead
+
+    run(test)
 
 
 def test_where_states_are_large_each_is_covered_by_a_block_of_its_own(

@@ -22,7 +22,10 @@ from tests.support.fold import Record, UpsertStore, differences, oracle_rules
 TOPICS = ("events.call", "events.chat", "events.agent", "events.customer")
 
 STEP = st.sampled_from(
-    ("apply", "apply", "apply", "drain", "checkpoint", "crash", "takeover", "zombie", "late")
+    (
+        *("apply", "apply", "apply", "drain", "prepare", "checkpoint", "crash", "takeover"),
+        *("zombie", "late"),
+    )
 )
 STEPS = st.lists(st.tuples(STEP, st.integers(1, 6)), max_size=30)
 
@@ -53,6 +56,9 @@ class Cluster:
 
     def drain(self, _: int) -> None:
         self.store.write(self.owner.drain().rows)
+
+    def prepare(self, n: int) -> None:
+        self.owner.prepare(n)
 
     def checkpoint(self, n: int) -> None:
         self.store.write(self.owner.drain().rows)
