@@ -3,11 +3,12 @@
 The folds' state is large, lives long and holds no cycles: the collector walks it for nothing, and
 everything else stands still for as long. So what a fold makes of a batch is put aside before the
 collector sees it; reference counting frees it. What came before the batch, most of it of the
-broker's client, is looked at, which takes as long as a batch is large. What is lost are cycles that
-were alive as a batch was applied and died later (docs/decisions/0017).
+broker's client, is looked at, which takes as long as a batch is large. Cycles that were alive as a
+batch was applied and died later wait for the one look a day at everything (docs/decisions/0017).
 """
 
 import gc
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -16,17 +17,25 @@ YOUNG: Final = 2_000_000
 """Allocations between looks at the youngest objects, where nothing is put aside meanwhile."""
 MIDDLE: Final = 10
 OLD: Final = 100
+WHOLE_SECONDS: Final = 86_400.0
+"""Between looks at everything, which take a microsecond an object: seconds, of a large state."""
 
-_tuned = False
+_looked_at: float | None = None
+"""When everything was looked at last, by the monotonic clock; None where nobody tunes it."""
 
 
 def tune_collector() -> None:
     """Collect seldom, and leave alone what was loaded before work began."""
-    global _tuned  # noqa: PLW0603 -- as global as the collector
+    gc.set_threshold(YOUNG, MIDDLE, OLD)
+    _look_at_everything()
+
+
+def _look_at_everything() -> None:
+    global _looked_at  # noqa: PLW0603 -- as global as the collector
+    gc.unfreeze()
     gc.collect()
     gc.freeze()
-    gc.set_threshold(YOUNG, MIDDLE, OLD)
-    _tuned = True
+    _looked_at = time.monotonic()
 
 
 @contextmanager
@@ -36,10 +45,13 @@ def put_aside(unless: Callable[[], bool] = lambda: False) -> Iterator[None]:
     `unless`: whether there is something at the moment that will leave cycles. What is made inside
     is then looked at before the next batch.
     """
-    if not _tuned or unless():
+    if _looked_at is None or unless():
         yield
         return
-    gc.collect(0)
+    if time.monotonic() - _looked_at >= WHOLE_SECONDS:
+        _look_at_everything()
+    else:
+        gc.collect(0)
     try:
         yield
     finally:

@@ -61,6 +61,24 @@ assert gc.get_freeze_count() <= before
 with garbage.put_aside():
     assert lost() is None
 """,
+    "what was alive as a batch was applied is found once a day": """
+garbage.tune_collector()
+with garbage.put_aside():
+    kept = Node()
+    kept.itself = kept
+lost = weakref.ref(kept)
+del kept
+with garbage.put_aside():
+    assert lost() is not None
+garbage.time.monotonic = lambda now=garbage.time.monotonic: now() + 86_399
+with garbage.put_aside():
+    assert lost() is not None
+garbage.time.monotonic = lambda now=garbage.time.monotonic: now() + 1
+with garbage.put_aside():
+    assert lost() is None
+    kept = [Node() for _ in range(1_000)]
+assert not {id(one) for one in kept} & {id(one) for one in gc.get_objects()}
+""",
     "who did not choose it has the collector that they had": """
 before = gc.get_threshold()
 lost = cycle()
