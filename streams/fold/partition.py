@@ -31,6 +31,7 @@ from schemas.rows import (
 )
 from schemas.topics import CHANNEL_OF, EVENTS_AGENT
 from streams.fold.agents import AgentTimeline
+from streams.fold.contributions import QUIET, contributions_of, state_contributions
 from streams.fold.customers import strongest
 from streams.fold.erasing import erased_subjects
 from streams.fold.expiry import Expiry, minute_of
@@ -53,14 +54,7 @@ from streams.fold.output import (
     interaction_row,
     late_event_row,
 )
-from streams.fold.panes import (
-    QUIET,
-    Pane,
-    contributions_of,
-    pane_row,
-    state_contributions,
-    table_of,
-)
+from streams.fold.panes import Pane, pane_row, table_of
 from streams.fold.rules import FoldRules
 from streams.fold.saving import Saving
 from streams.fold.state import (

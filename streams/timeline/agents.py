@@ -18,9 +18,10 @@ from sinks.kpis.intervals import EVER_FROM, EVER_TO, instant_literal
 from sinks.store import Store
 from sinks.timeline import ContactRef, events_of
 from streams.fold.agents import AgentTimeline
+from streams.fold.contributions import contributions_of, state_contributions
 from streams.fold.facts import key_of
 from streams.fold.interaction import interaction_of
-from streams.fold.panes import AGENT_COUNTS, Contribution, contributions_of, state_contributions
+from streams.fold.panes import AGENT_COUNTS, Contribution
 from streams.timeline.contact import told_facts
 from streams.timeline.happenings import instant
 from streams.timeline.reader import readable

@@ -1,9 +1,10 @@
 """What a conversation adds to panes, wherever its contact is told from."""
 
 from schemas.rows import ConversationPaneRow
+from streams.fold.contributions import contributions_of
 from streams.fold.conversation_panes import SKETCH_SPAN, sketches_of
 from streams.fold.interaction import interaction_of, told_more
-from streams.fold.panes import Pane, PaneKey, contributions_of, empty_pane, pane_row
+from streams.fold.panes import Pane, PaneKey, empty_pane, pane_row
 from streams.fold.rules import FoldRules
 from tests.support.fold import Happening, happening, told
 
