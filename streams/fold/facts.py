@@ -16,6 +16,7 @@ _Parts = tuple[int, int, str, str, int, Any]
 """rank, kind, queue, agent, measured_ms, detail"""
 
 UNMEASURED: Final = -1
+_hash_of: Final[Callable[[str], int]] = xxhash.xxh3_64_intdigest
 
 SavedFact = tuple[int, int, int, int, str, str, int, Any]
 """A fact's attributes in their order."""
@@ -126,7 +127,7 @@ def ms_of(seconds: float | None) -> int:
 
 def key_of(source: str, event_id: str) -> int:
     """The 64-bit key of an event's identity."""
-    return xxhash.xxh3_64_intdigest(f"{source}\x00{event_id}")
+    return _hash_of(f"{source}\x00{event_id}")
 
 
 def _started(d: Any) -> _Parts:

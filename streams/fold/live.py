@@ -217,7 +217,10 @@ class LivePart:
             "pane_at": key[5],
             "generation": pane.generation,
         }
-        counts = {name: n for name, n in zip(QUEUE_COUNTS, pane.counts, strict=False) if n}
+        counts: dict[str, int] = {}
+        for at in range(len(QUEUE_COUNTS)):  # thresholds follow
+            if pane.counts[at]:
+                counts[QUEUE_COUNTS[at]] = pane.counts[at]
         if counts:
             said["counts"] = counts
         for which, name in enumerate(("answered_within", "abandoned_within", "callback_within")):
