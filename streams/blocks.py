@@ -11,6 +11,7 @@ from schemas.encoded import joined
 from schemas.live import PartialRecord
 from schemas.rows import Row
 from schemas.settings import Settings
+from streams.fold.partition import PartitionFold
 from streams.progress import Progress
 from streams.takeover import Held
 
@@ -89,7 +90,12 @@ def fill(block: Block, tp: TP, held: Held, progress: Progress, *, checkpoint: bo
     fold = held.fold
     block.logs[tp.topic] = fold.log
     with progress.cpu_of("rows"):
-        output = fold.drain()
+        # A block may be long on its way. What stage 2 is to know goes with it only where a
+        # checkpoint vouches for that, too.
+        if isinstance(fold, PartitionFold):
+            output = fold.drain(partials=checkpoint)
+        else:
+            output = fold.drain()
     progress.counted(tp, output.counts)
     if PartialRecord in output.rows:
         held.untold = True

@@ -302,7 +302,9 @@ class Worker:
         """
         async with self._telling:
             read = self.current(ends, now_ms)
-            folds = [held.fold for held in self._held.values()]
+            # What lies in a block comes first: told of what came after it alone, stage 2 would show
+            # what never was.
+            folds = [held.fold for held in self._held.values() if not held.untold]
             began = time.monotonic()
             told = [(f, f.take_partials()) for f in folds if isinstance(f, PartitionFold)]
             took = time.monotonic() - began

@@ -189,15 +189,19 @@ class PartitionFold:
             else:
                 self._accept(record, offset, produced_at, decoded)
 
-    def drain(self) -> Output:
-        """The rows that changed since the last call, as they are now, and what was counted."""
+    def drain(self, *, partials: bool = True) -> Output:
+        """The rows that changed since the last call, as they are now, and what was counted.
+
+        Without `partials`, what stage 2 is to be told is left to `take_partials`.
+        """
         for interaction, known in self._changed.items():
             self._write_interaction(interaction, known)
         self._changed.clear()
         for pane in self._panes.take_changed():
             self._write_pane(pane)
-        for row in self.take_partials():
-            self._pending.add(PartialRecord, row)
+        if partials:
+            for row in self.take_partials():
+                self._pending.add(PartialRecord, row)
         state = self.state
         if state.next_offset != self._marked_at and state.event_time != NEVER:
             self._marked_at = state.next_offset

@@ -38,8 +38,8 @@ NOW_MS: Final = OPENS_MS + HOUR_MS // 30
 """Which instant of the simulated day is the present as the test begins."""
 SESSION_SECONDS: Final = 45
 """So long are the partitions of a killed worker nobody's: longer than anything stays current."""
-LOOKS: Final = 34
-"""At least so many while each of the three goes on."""
+LOOKS: Final = 25
+"""At least so many while each of the four changes goes on: a hundred."""
 BUSY_MS: Final = 5_000
 """How long what was told may be on its way between a busy machine's programs."""
 READ_LATE_MS: Final = (
@@ -239,7 +239,7 @@ class Watched:
         return self._acknowledged[bisect_right(self._acknowledged, (at, 1 << 62)) - 1][1]
 
     def until_settled(self, workers: list[WorkerProcess], what: str) -> None:
-        """Go on until every partition has an owner again, and every queue is current."""
+        """Go on until every worker has partitions, all have one, and every queue is current."""
         first, not_current, behind = self.looks, self.not_current, self.behind
 
         def settled() -> bool:
@@ -247,6 +247,7 @@ class Watched:
             queues = [shown.queue for shown in seen if shown.where != "queue_live"]
             return (
                 self.looks - first >= LOOKS
+                and all(worker.partitions for worker in workers)
                 and sum(worker.partitions for worker in workers) == SOURCES * PARTITIONS
                 and all(shown.current for shown in seen)
                 and sorted(queues) == sorted(QUEUES)
@@ -265,7 +266,7 @@ class Watched:
 def test_what_is_shown_in_a_rebalance_was_true_or_says_that_it_is_not(place: Workplace) -> None:
     centre = Centre()
     settings = {"BROKER__SESSION_TIMEOUT_SECONDS": str(SESSION_SECONDS)}
-    running = [place.start(**settings), place.start(**settings)]
+    running = [place.start(**settings)]
     begun = centre.instants[bisect_right(centre.instants, NOW_MS)]
     place.publish(centre.until(begun))
     watched = Watched(place, centre, begun)
@@ -275,6 +276,8 @@ def test_what_is_shown_in_a_rebalance_was_true_or_says_that_it_is_not(place: Wor
     watched.until_settled(running, "a worker joined")
     assert running.pop(0).terminated() == 0
     watched.until_settled(running, "a worker went")
+    running.append(place.start(**settings))
+    watched.until_settled(running, "another joined")
     before = watched.not_current
     running.pop(0).process.kill()
     watched.until_settled(running, "a worker was killed")

@@ -191,4 +191,25 @@ MUTATIONS: Final = (
         "            pass",
         ("tests/sinks/test_writer.py",),
     ),
+    Mutation(
+        "a source is said to be read before stage 2 was told what was read",
+        "streams/worker.py",
+        "return Told(took, read if heard else {})",
+        "return Told(took, read)",
+        ("tests/streams/test_worker_current.py",),
+    ),
+    Mutation(
+        "what stage 2 is to know lies in a block, and its source is said to be read",
+        "streams/present.py",
+        "not isinstance(held.fold, PartitionFold) or held.untold",
+        "not isinstance(held.fold, PartitionFold)",
+        ("tests/streams/test_worker_current.py",),
+    ),
+    Mutation(
+        "a block takes a state that was not serialised ahead",
+        "streams/rounds.py",
+        "return everything or left <= LITTLE or",
+        "return True or everything or left <= LITTLE or",
+        ("tests/streams/test_rounds.py",),
+    ),
 )

@@ -128,7 +128,6 @@ def test_replaying_a_past_day_raises_no_breach(
 
 def test_only_what_stage_2_was_told_of_is_said_to_be_current(bench: Bench) -> None:
     """A worker that took over works off a minute in one go: told of, it is current, not before."""
-    ends = {CALL_0: 6}
 
     async def test() -> None:
         worker = bench.worker()
@@ -138,23 +137,35 @@ def test_only_what_stage_2_was_told_of_is_said_to_be_current(bench: Bench) -> No
         assert (await worker.tell({CALL_0: 3}, LATER)).current == {}
         bench.reader.hears = True
         assert (await worker.tell({CALL_0: 3}, LATER)).current == {EVENTS_CALL: (0,)}
-        assert (await worker.tell(ends, LATER)).current == {}
+        assert (await worker.tell({CALL_0: 6}, LATER)).current == {}
 
-        # What a block took along is told with it: once it is announced, which may be late.
-        await worker.process(chunk(range(3, 6)))
-        bench.store.gate.clear()
+        # What a checkpoint vouches for is told with its block: once it is announced, which may be
+        # late. Other blocks leave it to those who tell.
+        await worker.process(chunk(range(3, 5)))
+        before = len(bench.reader.told)
         await worker.flush()
+        assert (await worker.tell({CALL_0: 5}, LATER)).current == {EVENTS_CALL: (0,)}
+        assert len(bench.reader.told) > before
+        await until(lambda: worker.storing_seconds == 0)
+        await worker.process(chunk(range(5, 6)))
+        bench.store.gate.clear()
+        await worker.flush(checkpoint=True)
         await until(bench.store.waiting.is_set)
+        await worker.process(chunk(range(6, 9)))
+        before = len(bench.reader.told)
+        ends = {CALL_0: 9}
         assert (await worker.tell(ends, LATER)).current == {}
+        assert len(bench.reader.told) == before, "the block's come first"
         worker.announced()
         assert (await worker.tell(ends, LATER)).current == {EVENTS_CALL: (0,)}
+        assert len(bench.reader.told) > before
         bench.store.gate.set()
         await until(lambda: worker.storing_seconds == 0)
 
         # Or stored, where nobody said so.
-        await worker.process(chunk(range(6, 9)))
+        await worker.process(chunk(range(9, 12)))
         await worker.settle()
-        assert (await worker.tell({CALL_0: 9}, LATER)).current == {EVENTS_CALL: (0,)}
+        assert (await worker.tell({CALL_0: 12}, LATER)).current == {EVENTS_CALL: (0,)}
         await worker.stop()
 
     run(test)
