@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import islice
 from typing import Any
+from weakref import proxy
 
 from aiokafka.consumer.fetcher import FetchResult
 from aiokafka.structs import TopicPartition
@@ -31,7 +32,9 @@ class Fetched(OrderedDict[TopicPartition, Any]):
     def __setitem__(self, tp: TopicPartition, fetched: Any) -> None:
         if isinstance(fetched, FetchResult) and tp.topic in self._sources():
             fetched._partition_records._consumer_record = _as_parsed
-            fetched.getall = partial(_taken, fetched)
+            # By a proxy: in a cycle with its own method it would wait for the collector, and that
+            # seldom looks at what was alive as a batch was applied (`streams.garbage`).
+            fetched.getall = partial(_taken, proxy(fetched))
         super().__setitem__(tp, fetched)
 
 

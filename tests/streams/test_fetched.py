@@ -1,3 +1,5 @@
+import gc
+import weakref
 from typing import Any
 
 import pytest
@@ -69,3 +71,17 @@ def test_records_of_other_topics_are_left_to_aiokafka() -> None:
     result = fetched_from(0, Assignment(0))
     Fetched(frozenset, {CALL: result})
     assert [record.topic for record in result.getall()] == [CALL.topic] * 5
+
+
+@pytest.mark.parametrize("most", [2, None])
+def test_what_was_taken_is_freed_without_the_collector(most: int | None) -> None:
+    fetched = Fetched(lambda: frozenset({CALL.topic}), {CALL: fetched_from(0, Assignment(0))})
+    there = weakref.ref(fetched[CALL])
+    gc.disable()
+    try:
+        while fetched[CALL].has_more():
+            fetched[CALL].getall(most)
+        del fetched[CALL]
+        assert there() is None
+    finally:
+        gc.enable()
