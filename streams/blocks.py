@@ -65,7 +65,7 @@ class Block:
     `parts` has the rows of one partition after the other, by table; `states` has (partition, its
     fold's next offset, its state); `positions` the next offset of every partition whose checkpoint
     the block ends with; `logs` the log of each topic; `latest` the latest time (milliseconds) that
-    its events say, by source; `serialising_seconds` is what making the states took.
+    its events say, by source; `serialising_seconds` is the processor time that making the states took.
     """
 
     parts: dict[type[Row], list[Sequence[tuple[Any, ...]]]] = field(default_factory=dict)
@@ -108,10 +108,10 @@ def fill(block: Block, tp: TP, held: Held, progress: Progress, *, checkpoint: bo
     offset = fold.next_offset
     block.positions[tp] = offset
     if offset != held.checkpointed:
-        began = time.monotonic()
+        began = time.thread_time()
         with progress.cpu_of("checkpoint"):
             block.states.append((tp, held, offset, fold.snapshot()))
-        block.serialising_seconds += time.monotonic() - began
+        block.serialising_seconds += time.thread_time() - began
 
 
 def parts_of(records: Sequence[Any], limit: int) -> Iterator[tuple[Sequence[Any], int]]:

@@ -14,7 +14,8 @@ from faust.types import TP
 from streams.blocks import Block, Pace
 
 REST: Final = 9.0
-"""A round is followed by so many times what serialising took: at most a tenth of a worker."""
+"""A round is followed by so many times the processor time of serialising: at most a tenth of a
+worker. By the clock it would be more where others use the machine, and rounds the rarer."""
 LONGEST_REST_SECONDS: Final = 60.0
 """What a crash costs is replayed; `SwitchboardCheckpointOld` waits for two minutes."""
 AT_ONCE_SECONDS: Final = 0.25
@@ -70,7 +71,7 @@ class CheckpointRounds:
         return everything or left <= LITTLE or now - self._began_at >= LONGEST_AHEAD_SECONDS
 
     def serialised_ahead(self, seconds: float) -> None:
-        """It took so long."""
+        """It took so much processor time."""
         self._took += seconds
 
     def covered(self, block: Block, now: float) -> None:

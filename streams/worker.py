@@ -427,12 +427,12 @@ class Worker:
     async def run_ahead(self) -> None:
         """Serialise what the checkpoints that are due will hold, slice by slice, until `stop`."""
         while not self._stopped.is_set():
-            began = time.monotonic()
+            began, began_cpu = time.monotonic(), time.thread_time()
             with self._progress.cpu_of("checkpoint"):
                 of_round = [self._held[tp] for tp in self._rounds.under_way if tp in self._held]
                 more = any(held.fold.prepare(SLICE) for held in of_round)
             took = time.monotonic() - began
-            self._rounds.serialised_ahead(took)
+            self._rounds.serialised_ahead(time.thread_time() - began_cpu)
             await _happens(self._stopped, AHEAD_REST * took if more else AHEAD_SECONDS)
 
     async def revoke(self) -> None:

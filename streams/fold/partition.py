@@ -196,6 +196,8 @@ class PartitionFold:
         """
         for interaction, known in self._changed.items():
             self._write_interaction(interaction, known)
+            if known.status != "open":
+                self._saving.ended(interaction)
         self._changed.clear()
         for pane in self._panes.take_changed():
             self._write_pane(pane)
