@@ -25,14 +25,21 @@ _looked_at: float | None = None
 
 
 def tune_collector() -> None:
-    """Collect seldom, and leave alone what was loaded before work began."""
+    """Collect seldom, and leave alone what was loaded before work began.
+
+    What is frozen already stays so: a fork shares its pages until somebody writes to them.
+    """
     gc.set_threshold(YOUNG, MIDDLE, OLD)
-    _look_at_everything()
+    _look_and_freeze()
 
 
 def _look_at_everything() -> None:
-    global _looked_at  # noqa: PLW0603 -- as global as the collector
     gc.unfreeze()
+    _look_and_freeze()
+
+
+def _look_and_freeze() -> None:
+    global _looked_at  # noqa: PLW0603 -- as global as the collector
     gc.collect()
     gc.freeze()
     _looked_at = time.monotonic()

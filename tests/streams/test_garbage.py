@@ -27,6 +27,12 @@ before = cycle()
 with garbage.put_aside():
     assert before() is None
 """,
+    "what was frozen before is left alone: processes may share it": """
+before = cycle()
+gc.freeze()
+garbage.tune_collector()
+assert before() is not None
+""",
     "what is made inside is not looked at": """
 garbage.tune_collector()
 with garbage.put_aside():
