@@ -65,7 +65,8 @@ class Block:
     `parts` has the rows of one partition after the other, by table; `states` has (partition, its
     fold's next offset, its state); `positions` the next offset of every partition whose checkpoint
     the block ends with; `logs` the log of each topic; `latest` the latest time (milliseconds) that
-    its events say, by source; `serialising_seconds` is the processor time that making the states took.
+    its events say, by source; `serialising_seconds` is the processor time that making the states
+    took.
     """
 
     parts: dict[type[Row], list[Sequence[tuple[Any, ...]]]] = field(default_factory=dict)
