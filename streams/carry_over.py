@@ -78,12 +78,12 @@ class CarryOver:
         a partition never hears of again contributes nothing there, and is let go in time. Workers
         that do this at once write the same.
         """
-        if self._checkpoints.has_begun(topic, log):
+        if self._checkpoints.begun({topic: log}):
             return False
         epoch = self._checkpoints.log_epoch(topic, log)
         finished, first = self._read(topic, log)
         # Another worker may have begun, and what was read may be half replaced by the new log's.
-        if self._checkpoints.has_begun(topic, log):
+        if self._checkpoints.begun({topic: log}):
             return False
         for rows in (rows for part in finished for rows in part.rows):
             self._writer.write(rows)

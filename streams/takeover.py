@@ -8,12 +8,12 @@ who else holds the partition at the same time: what is written is the same whoev
 import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from faust.types import TP
 
 from schemas.rows import CheckpointRow
-from sinks.checkpoints import Checkpoint, CheckpointStore
+from sinks.checkpoints import Checkpoint, CheckpointStore, Found
 from sinks.errors import StoreError
 from sinks.writer import Writer
 from streams.broker_admin import BrokerUnavailableError
@@ -93,6 +93,18 @@ class Held:
     untold: bool = False
 
 
+class Stored(NamedTuple):
+    """What is stored of a topic's log.
+
+    `wanted` are the partitions to begin, `partitions` how many the topic has.
+    """
+
+    epoch: int
+    wanted: Collection[int]
+    partitions: int
+    checkpoints: Found
+
+
 class Takeover:
     """Begins the folds of partitions."""
 
@@ -136,28 +148,47 @@ class Takeover:
         except TopicsMissingError as error:
             raise BrokerUnavailableError(str(error)) from error
 
-    def begin(
-        self, topic: str, log: str, wanted: Collection[int], partitions: Collection[int]
-    ) -> dict[int, Held]:
-        """The folds of the `wanted` partitions of a topic, from their checkpoints. A new log, of
-        these `partitions`, begins with what the old one left.
+    def look_up(
+        self,
+        logs: Mapping[str, str],
+        wanted: Mapping[str, Collection[int]],
+        partitions: Mapping[str, Collection[int]],
+    ) -> dict[str, Stored]:
+        """Topic -> what is stored of its log (of topic -> log), to begin the `wanted` partitions.
+
+        Four questions where all logs have begun. A new log, of these `partitions`, begins here with
+        what the old one left. Raises `CheckpointsUnreadable` if none of that can be read.
+        """
+        epochs = self._checkpoints.log_epochs(logs)
+        sources = {topic: log for topic, log in logs.items() if topic not in self._derived}
+        begun = self._checkpoints.begun(sources)
+        for topic, log in sources.items():
+            if topic not in begun and self._carry_over.begin(topic, log, partitions[topic]):
+                self._forget_old_logs(topic)
+        return {
+            found.topic: Stored(
+                epochs[found.topic], wanted[found.topic], len(partitions[found.topic]), found
+            )
+            for found in self._checkpoints.find(logs, wanted)
+        }
+
+    def begin(self, stored: Stored) -> dict[int, Held]:
+        """The folds of a topic's wanted partitions, from what `look_up` found.
 
         Raises:
             CheckpointsUnreadable: none of a partition's checkpoints can be read.
         """
-        epoch = self._checkpoints.log_epoch(topic, log)
-        derived = self._derived.get(topic)
-        if derived is None and self._carry_over.begin(topic, log, partitions):
-            self._forget_old_logs(topic)
+        epoch, wanted, partitions, found = stored
 
         def restored(saved: Checkpoint) -> Held:
             fold = self._restored(epoch, saved)
             return Held(fold, epoch, fold.next_offset)
 
-        held = self._checkpoints.load(topic, wanted, log, restored)
+        held = self._checkpoints.load(found, restored)
         for partition in wanted:
             if partition not in held:
-                held[partition] = self._first(TP(topic, partition), log, epoch, len(partitions))
+                tp = TP(found.topic, partition)
+                held[partition] = self._first(tp, found.log, epoch, partitions)
         return held
 
     def _first(self, tp: TP, log: str, epoch: int, partitions: int) -> Held:

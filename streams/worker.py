@@ -20,7 +20,8 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -191,8 +192,7 @@ class Worker:
         for tp in sorted(partitions - bounds.keys()):
             logger.warning("%s is not in its topic any more; a rebalance takes it away", named(tp))
         partitions &= bounds.keys()
-        for topic in sorted(topics):
-            await self._begin(topic, logs[topic], partitions, bounds)
+        await self._begin(logs, partitions, bounds)
         for tp in partitions:
             self._held[tp].read_since = self._reader.seeks(tp)
         folds = {tp: self._held[tp].fold for tp in partitions}
@@ -204,20 +204,29 @@ class Worker:
         return self.applied()
 
     async def _begin(
-        self, topic: str, log: str, mine: Collection[TP], present: Collection[TP]
+        self, logs: Mapping[str, str], mine: Collection[TP], present: Collection[TP]
     ) -> None:
-        """Begin the folds of my partitions of a topic that are not here yet, or of another log."""
+        """Begin the folds of my partitions that are not here yet, or of other logs.
+
+        What is stored of all topics is asked for together. Then one begins after the other, and
+        stays if this is cancelled: states may be large.
+        """
 
         def is_new(tp: TP) -> bool:
             held = self._held.get(tp)
-            return held is None or held.fold.log != log
+            return held is None or held.fold.log != logs[tp.topic]
 
-        wanted = [tp.partition for tp in mine if tp.topic == topic and is_new(tp)]
-        if wanted:
-            of_log = [tp.partition for tp in present if tp.topic == topic]
-            begun = await self.lanes.patiently(
-                STORE, lambda: self._takeover.begin(topic, log, wanted, of_log)
-            )
+        wanted = _by_topic(filter(is_new, mine))
+        if not wanted:
+            return
+        partitions = _by_topic(present)
+        logs = {topic: logs[topic] for topic in sorted(wanted)}
+        found = await self.lanes.patiently(
+            STORE, lambda: self._takeover.look_up(logs, wanted, partitions)
+        )
+        for topic in logs:
+            begin = partial(self._takeover.begin, found.pop(topic))
+            begun = await self.lanes.patiently(STORE, begin)
             self._held |= {TP(topic, partition): held for partition, held in begun.items()}
 
     async def process(self, chunk: Chunk) -> None:
@@ -505,6 +514,14 @@ class Worker:
         if covered:
             self._progress.checkpointed(covered)
             self._reader.commit(covered)
+
+
+def _by_topic(tps: Iterable[TP]) -> dict[str, list[int]]:
+    """Topic -> its partitions."""
+    found: defaultdict[str, list[int]] = defaultdict(list)
+    for tp in tps:
+        found[tp.topic].append(tp.partition)
+    return dict(found)
 
 
 async def _happens(event: asyncio.Event, within_seconds: float) -> bool:

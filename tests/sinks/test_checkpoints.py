@@ -41,7 +41,8 @@ def load(
             raise ValueError("not a state")
         return checkpoint
 
-    return reading.load(topic, [partition], log, read).get(partition)
+    (found,) = reading.find({topic: log}, {topic: [partition]})
+    return reading.load(found, read).get(partition)
 
 
 def load_all(reading: CheckpointStore, partitions: list[int], *unreadable: int) -> dict[int, int]:
@@ -52,7 +53,8 @@ def load_all(reading: CheckpointStore, partitions: list[int], *unreadable: int) 
             raise ValueError("not a state")
         return checkpoint.next_offset
 
-    return reading.load(TOPIC, partitions, "a", read)
+    (found,) = reading.find({TOPIC: "a"}, {TOPIC: partitions})
+    return reading.load(found, read)
 
 
 def test_where_nothing_was_stored_nothing_is_loaded(store: Store) -> None:
@@ -86,6 +88,32 @@ def test_partitions_are_loaded_together_each_with_its_newest(store: Store) -> No
         save(store, writing, offset, partition=partition)
     found = load_all(checkpoints(store), [0, 1, 2, 3], 7)
     assert found == {0: 20, 1: 30, 2: 5}
+
+
+def test_topics_are_found_together_each_with_its_own_log_and_partitions(store: Store) -> None:
+    """Also where one topic's partitions and logs are named like another's that is not asked for."""
+    writing = checkpoints(store)
+    for offset, topic, log, partition in (
+        *((10, "x", "a", 0), (20, "x", "a", 0), (30, "x", "a", 1), (40, "x", "b", 0)),
+        *((50, "y", "b", 1), (60, "y", "a", 1), (70, "y", "b", 0), (80, "z", "a", 0)),
+    ):
+        save(store, writing, offset, topic=topic, log=log, partition=partition)
+    reading = checkpoints(store)
+    logs = {"y": "b", "none": "a", "x": "a"}
+    found = reading.find(logs, {"x": [0], "y": [1, 2], "none": [0]})
+    assert [(of_log.topic, of_log.log) for of_log in found] == list(logs.items())
+
+    def read(checkpoint: Checkpoint) -> tuple[str, str, int]:
+        if checkpoint.next_offset == 20:
+            raise ValueError("not a state")
+        return (checkpoint.topic, checkpoint.log, checkpoint.next_offset)
+
+    expected = [{1: ("y", "b", 50)}, {}, {0: ("x", "a", 10)}]
+    assert [reading.load(of_log, read) for of_log in found] == expected
+    # Again, as where the store was away in between; states are asked for anew.
+    assert [reading.load(of_log, read) for of_log in found] == expected
+    assert reading.begun(logs | {"z": "a"}) == {"x", "y", "z"}
+    assert reading.begun({"z": "b", "none": "a"}) == reading.begun({}) == set()
 
 
 def test_an_unreadable_checkpoint_falls_back_to_the_one_before_loudly(
@@ -161,6 +189,14 @@ def test_logs_are_numbered_in_the_order_of_their_registration(store: Store) -> N
     assert [writing.log_epoch(TOPIC, log) for log in ("a", "b", "a", "c", "b")] == [1, 2, 1, 3, 2]
     assert writing.log_epoch("events.chat", "c") == 1
     assert checkpoints(store).log_epoch(TOPIC, "b") == 2
+
+
+def test_epochs_of_several_topics_are_those_of_each(store: Store) -> None:
+    checkpoints(store).log_epoch("x", "a")
+    store.insert(TopicLogRow, [("y", "a", 1), ("y", "b", 2), ("y", "c", 2), ("z", "b", 7)])
+    found = checkpoints(store).log_epochs({"x": "a", "y": "b", "z": "b", "new": "a"})
+    assert found == {"x": 1, "y": 3, "z": 7, "new": 1}
+    assert checkpoints(store).log_epochs({"y": "c", "x": "b"}) == {"y": 2, "x": 2}
 
 
 def test_two_logs_never_share_an_epoch(store: Store) -> None:

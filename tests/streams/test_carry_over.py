@@ -43,10 +43,8 @@ class Logs:
 
     def state(self, log: str, partition: int) -> State:
         """What is checkpointed of a partition."""
-        saved = self.checkpoints.load(
-            EVENTS_CALL, [partition], log, lambda c: restore(c.state, c.state_version)
-        )
-        return saved[partition]
+        (found,) = self.checkpoints.find({EVENTS_CALL: log}, {EVENTS_CALL: [partition]})
+        return self.checkpoints.load(found, lambda c: restore(c.state, c.state_version))[partition]
 
     def apply(
         self, log: str, partition: int, told: Sequence[Happening], *, refused: bool = False

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from faust.types import TP
 
-from schemas.topics import EVENTS_CALL
+from schemas.topics import EVENTS_CALL, FOLDED_TOPICS
 from sinks.errors import StoreMisconfigured
 from streams.takeover import LogTruncated
 from streams.transport import Chunk
@@ -38,6 +38,28 @@ def test_a_restart_goes_on_at_the_checkpoint_and_skips_what_it_covers(bench: Ben
         await second.settle()
         assert bench.metrics.sink_rows.labels("events")._value.get() == stored_before + 3
         assert bench.offsets() == list(range(8))
+        await second.stop()
+
+    run(test)
+
+
+def test_a_usual_start_asks_four_questions_however_many_topics_there_are(bench: Bench) -> None:
+    """Epochs, whether logs have begun, where checkpoints lie, and states: the group waits."""
+    mine = frozenset(TP(topic, n) for topic in FOLDED_TOPICS for n in range(2))
+
+    async def test() -> None:
+        first = bench.worker()
+        await first.recover(mine)
+        await first.process(chunk(range(5)))
+        assert await first.stop()
+
+        second = bench.worker()
+        bench.store.questions.clear()
+        assert await second.recover(mine) == dict.fromkeys(mine, 0) | {CALL_0: 5}
+        assert len(bench.store.questions) == 4
+        bench.store.questions.clear()
+        await second.recover(mine - {CALL_0})  # nothing that is not here already
+        assert bench.store.questions == []
         await second.stop()
 
     run(test)

@@ -72,9 +72,14 @@ class HeldStore:
         self.error: Exception | None = None
         self.waiting = threading.Event()
         self.inserts: list[str] = []
+        self.questions: list[str] = []
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
+
+    def query(self, sql: str, *parameters: Any, **how: Any) -> Any:
+        self.questions.append(sql)
+        return self._store.query(sql, *parameters, **how)
 
     def insert(self, row_type: type[Row], rows: Sequence[tuple[Any, ...]]) -> None:
         if not self.gate.is_set() and self.only in ("", row_type.TABLE):
