@@ -196,8 +196,6 @@ class PartitionFold:
         """
         for interaction, known in self._changed.items():
             self._write_interaction(interaction, known)
-            if known.status != "open":
-                self._saving.ended(interaction)
         self._changed.clear()
         for pane in self._panes.take_changed():
             self._write_pane(pane)
@@ -234,16 +232,13 @@ class PartitionFold:
     def erase(self) -> int:
         """Forget the contacts of erased customers; how many. What they counted for stays."""
         subjects = erased_subjects(self.state.interactions, self._rules)
-        gone: set[InteractionState] = set()
         for subject in subjects:
             interaction = self.state.interactions.pop(subject)
             self._changed.pop(interaction, None)
             self._unseen.pop(interaction, None)
             self._live.gone(subject)
             self._panes.release(interaction.contributions)
-            gone.add(interaction)
-        if gone:
-            self._saving.forget(gone)
+            interaction.let_go()
         return len(subjects)
 
     def prepare(self, most: int) -> int:
@@ -479,6 +474,7 @@ class PartitionFold:
         self._live.gone(subject)
         del self.state.interactions[subject]
         self._panes.release(interaction.contributions)
+        interaction.let_go()
 
     def _write_interaction(self, state: InteractionState, known: Interaction) -> None:
         pending, channel, version = self._pending, self._channel, self.version

@@ -63,6 +63,7 @@ class InteractionState:
         "_packed",
         "_saved",
         "interaction_id",
+        "is_gone",
         "opened_at",
         "source",
         "tenant",
@@ -86,6 +87,7 @@ class InteractionState:
         self._changed = 0
         self._saved = b""
         self._packed = False
+        self.is_gone = False
 
     @property
     def facts(self) -> dict[int, Fact]:
@@ -170,6 +172,16 @@ class InteractionState:
             self._packed = True
             self._facts = _NO_FACTS
             self._contributions = _NO_CONTRIBUTIONS
+
+    def let_go(self) -> None:
+        """It is not held any more. What lists it still, until the next checkpoint, keeps nothing of
+        it: who works off a backlog lets go of many times the contacts that it holds.
+        """
+        self.is_gone = True
+        self._facts = _NO_FACTS
+        self._contributions = _NO_CONTRIBUTIONS
+        self._saved = b""
+        self._packed = False
 
     def _unpack(self) -> None:
         saved = _interaction_decoder.decode(self._saved)

@@ -24,7 +24,7 @@ TOPICS = ("events.call", "events.chat", "events.agent", "events.customer")
 STEP = st.sampled_from(
     (
         *("apply", "apply", "apply", "drain", "prepare", "checkpoint", "crash", "takeover"),
-        *("rest", "zombie", "late"),
+        *("zombie", "late"),
     )
 )
 STEPS = st.lists(st.tuples(STEP, st.integers(1, 6)), max_size=30)
@@ -59,10 +59,6 @@ class Cluster:
 
     def prepare(self, n: int) -> None:
         self.owner.prepare(n)
-
-    def rest(self, n: int) -> None:
-        for _ in range(n):
-            self.owner._saving.rest(0)
 
     def checkpoint(self, n: int) -> None:
         self.store.write(self.owner.drain().rows)

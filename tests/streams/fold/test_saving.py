@@ -2,16 +2,14 @@
 
 from collections.abc import Iterable
 
-from schemas.rows import Row
-from streams.fold.output import RowTuple
 from streams.fold.partition import PartitionFold
-from streams.fold.saving import LINGERING
 from streams.fold.state import InteractionState
 from tests.support.contact_centre import HASTY
 from tests.support.fold import Happening, records_of
 
 LOTS = 1_000_000
 CONTACTS = 5
+DAY_MS = 86_400_000
 
 
 def _entered(subjects: Iterable[str], at: int = 0) -> list[Happening]:
@@ -30,9 +28,6 @@ class Telling:
     def contact(self, subject: str) -> InteractionState:
         (found,) = [c for c in self.fold.state.interactions.values() if c.interaction_id == subject]
         return found
-
-    def rows(self) -> dict[type[Row], list[RowTuple]]:
-        return {table: list(rows) for table, rows in self.fold.drain().rows.items()}
 
     def saved(self) -> list[str]:
         held = self.fold.state.interactions.values()
@@ -78,41 +73,17 @@ def test_a_contact_is_packed_for_the_second_checkpoint_that_it_goes_into_as_it_i
     assert told.fold.prepare(0) == 0
 
 
-def test_of_those_that_ended_all_but_the_last_are_packed_without_a_checkpoint() -> None:
+def test_nothing_is_kept_or_serialised_of_one_that_was_let_go() -> None:
     told = Telling()
-    names = ["first", "second", "third"]
-    told.tell(_entered(names))
-    told.tell(
-        [Happening(1_000, "interaction.ended", name, {"by": "customer"}) for name in names[:2]]
-    )
-    told.fold.drain()
-    for _ in names:
-        told.fold._saving.rest(lingering=1)
-    assert [told.contact(name)._packed for name in names] == [True, False, False]
-    assert told.fold.prepare(0) == len(names)
-    assert told.fold.prepare(2) == 0, "what is saved already is no work"
-
-
-def test_one_that_ended_and_goes_on_after_all_is_serialised_again() -> None:
-    rested, straight = Telling(), Telling()
-    for told in (rested, straight):
-        told.tell(_entered(["c"]))
-        told.tell([Happening(1_000, "interaction.ended", "c", {"by": "customer"})])
-        told.fold.drain()
-        if told is rested:
-            told.fold._saving.rest(lingering=0)
-            assert told.contact("c")._packed
-        told.tell([Happening(2_000, "agent.connected", "c", {"agent": "a"})])
-        assert not told.contact("c").is_saved
-    assert rested.rows() == straight.rows()
-    assert rested.fold.snapshot() == straight.fold.snapshot()
-
-
-def test_many_that_ended_are_packed_as_others_change() -> None:
-    told = Telling()
-    names = [f"c{n}" for n in range(LINGERING + CONTACTS)]
-    told.tell(_entered(names))
-    told.tell([Happening(1_000, "interaction.ended", name, {"by": "customer"}) for name in names])
-    told.fold.drain()
-    told.tell(_entered([f"d{n}" for n in range(LINGERING)]))
-    assert [name for name in names if told.contact(name)._packed] == names[:CONTACTS]
+    told.tell(_entered(["goes"]))
+    gone = told.contact("goes")
+    told.tell([Happening(500, "interaction.ended", "goes", {"by": "customer"})])
+    told.tell(_entered(["stays"], at=DAY_MS))
+    told.tell(_entered(["stays, too"], at=DAY_MS + 1_000))
+    assert gone.is_gone
+    assert not gone.facts
+    assert not gone.contributions
+    assert told.fold.prepare(1) == 1, "the one that went is no work"
+    assert told.saved() == ["stays"]
+    told.fold.snapshot()
+    assert not gone.is_saved
