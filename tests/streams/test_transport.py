@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -265,9 +266,10 @@ def test_records_of_source_topics_are_as_they_were_parsed(
     batch = DefaultRecordBatchBuilder(2, 0, False, -1, -1, 0, 1_000_000)
     batch.append(0, 1_000, b"k", b"v", [("h", b"w")])
     records = MemoryRecords(bytes(batch.build()))
+    state = SimpleNamespace(paused=False, position=0, consumed_to=lambda _: None)
     result = FetchResult(
         TopicPartition(*place),
-        assignment=None,
+        assignment=SimpleNamespace(active=True, state_value=lambda _: state),
         partition_records=PartitionRecords(place, records, [], 0, None, None, True, 1),
         backoff=0,
     )
@@ -280,7 +282,7 @@ def test_records_of_source_topics_are_as_they_were_parsed(
             fetcher._records[place] = result
         await thread._fetch_records(fetcher, {place})
         fetcher._records[place] = result
-        (found,) = result._partition_records
+        (found,) = result.getall()
         assert isinstance(found, kind)
         assert (found.offset, found.timestamp, found.timestamp_type) == (0, 1_000, 0)
         assert (found.key, found.value, list(found.headers)) == (b"k", b"v", [("h", b"w")])
