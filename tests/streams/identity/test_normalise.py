@@ -1,7 +1,9 @@
 """How identifiers are written: spelling, regions, nobody, pseudonyms."""
 
+import phonenumbers
 import pytest
-from hypothesis import given, settings
+from email_validator import EmailNotValidError, validate_email
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from schemas.events import Identifier
@@ -31,6 +33,55 @@ def written(identifiers: Identifiers, *shown: Identifier, tenant: str = "t") -> 
 )
 def test_equal_identifiers_read_alike(identifier: Identifier, text: str) -> None:
     assert written(PLAIN, identifier) == (text,)
+
+
+def taken_apart(value: str, region: str) -> str:
+    """What a number is by `phonenumbers`, until that changes nothing any more."""
+    try:
+        number = phonenumbers.parse(value, region or None)
+    except phonenumbers.NumberParseException:
+        return value
+    if not phonenumbers.is_possible_number(number):
+        return value
+    form = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return form if form == value else taken_apart(form, region)
+
+
+@given(
+    country=st.sampled_from(sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE)),
+    national=st.text("0123456789", min_size=4, max_size=14),
+    region=st.sampled_from(("", "DE", "US", "CA", "RU")),
+)
+@example(country=1, national="13425550145", region="US")
+@example(country=39, national="0612345678", region="")
+@example(country=44, national="02079460042", region="DE")
+@example(country=52, national="15512345678", region="")
+@settings(max_examples=200)
+def test_a_number_that_is_not_taken_apart_is_what_it_would_be(
+    country: int, national: str, region: str
+) -> None:
+    value = f"+{country}{national}"
+    found = Identifiers(region=region).of("t", [f"phone:{value}"])
+    assert found == (f"phone:{taken_apart(value, region)}",)
+
+
+@given(
+    local=st.text("abXY09._+-!", min_size=1, max_size=12),
+    domain=st.text("abXY09.-", min_size=1, max_size=20),
+    ending=st.sampled_from((".org", ".Test", ".xn--p1ai", ".onion", "", ".")),
+)
+@example(local="ada", domain="exa--mple", ending=".org")
+@settings(max_examples=200)
+def test_a_simple_address_is_written_as_one_that_was_validated(
+    local: str, domain: str, ending: str
+) -> None:
+    value = f"{local}@{domain}{ending}"
+    try:
+        checked = validate_email(value, check_deliverability=False, test_environment=True)
+        address = checked.normalized.casefold()
+    except EmailNotValidError:
+        address = value.casefold()
+    assert PLAIN.of("t", [f"email:{value}"]) == (f"email:{address}",)
 
 
 @pytest.mark.parametrize("value", ["030 123456", "0049 30 123456", "+49 30 123456", "030/123456"])
