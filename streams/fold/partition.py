@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from schemas.cloudevents import is_binary
-from schemas.decode import Event, Rejected, decode
+from schemas.decode import Headers, Rejected, decode
 from schemas.events import EVENT_DATA
 from schemas.fact_rows import AgentStateRow, EventFactRow
 from schemas.identity_rows import IdentityLinkRow
@@ -183,11 +183,13 @@ class PartitionFold:
             state.next_offset = offset + 1
             produced_at = record.timestamp
             state.produced_at = max(state.produced_at, produced_at)
-            decoded = decode(record.value, record.headers)
+            value, headers = record.value, record.headers
+            decoded = decode(value, headers)
             if isinstance(decoded, Rejected):
                 self._refuse(record, decoded.reason, decoded.path, decoded.message)
             else:
-                self._accept(record, offset, produced_at, decoded)
+                heard = Heard(record, offset, produced_at, decoded, self._max_skew_ms)
+                self._accept(heard, value or b"", headers)
 
     def drain(self, *, partials: bool = True) -> Output:
         """The rows that changed since the last call, as they are now, and what was counted.
@@ -237,8 +239,7 @@ class PartitionFold:
             self._changed.pop(interaction, None)
             self._unseen.pop(interaction, None)
             self._live.gone(subject)
-            self._panes.release(interaction.contributions)
-            interaction.let_go()
+            self._panes.release(interaction.let_go())
         return len(subjects)
 
     def prepare(self, most: int) -> int:
@@ -252,9 +253,8 @@ class PartitionFold:
         self._saving.saved()
         return snapshot(self.state)
 
-    def _accept(self, record: Record, offset: int, produced_at: int, event: Event) -> None:
-        identifiers = self._identifiers
-        heard = Heard(record, offset, produced_at, event, self._max_skew_ms)
+    def _accept(self, heard: Heard, payload: bytes, headers: Headers) -> None:
+        identifiers, event = self._identifiers, heard.event
         if heard.at != heard.happened_at:
             self._pending.counts["skewed", heard.source] += 1
         if self._erased and self._erased.covers(
@@ -265,7 +265,7 @@ class PartitionFold:
         kind = heard.type
         if kind not in self._types:
             message = f"{kind} does not belong on {self.topic}"
-            self._refuse(record, "wrong_topic", "type", message)
+            self._refuse(heard.record, "wrong_topic", "type", message)
             return
         if self._channel:
             if not self._apply_to_interaction(heard):
@@ -276,7 +276,6 @@ class PartitionFold:
             links = event_links(event, heard.at, identifiers, self._place, self.version)
             for row in links:
                 self._pending.add(IdentityLinkRow, row)
-        payload, headers = record.value or b"", record.headers
         if headers and is_binary(headers):
             # Its attributes lay in headers: what is stored is the whole event.
             payload = _to_json(event)
@@ -473,8 +472,7 @@ class PartitionFold:
         self._unseen.pop(interaction, None)
         self._live.gone(subject)
         del self.state.interactions[subject]
-        self._panes.release(interaction.contributions)
-        interaction.let_go()
+        self._panes.release(interaction.let_go())
 
     def _write_interaction(self, state: InteractionState, known: Interaction) -> None:
         pending, channel, version = self._pending, self._channel, self.version

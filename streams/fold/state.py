@@ -12,13 +12,14 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
+from msgspec import Raw
 from mypy_extensions import mypyc_attr
 
 from streams.fold.agents import AgentTimeline, SavedTimeline, restored
 from streams.fold.expiry import minute_of
-from streams.fold.facts import Fact
+from streams.fold.facts import Fact, SavedFact
 from streams.fold.let_go import LetGo
-from streams.fold.panes import Contribution, Pane, PaneKey, SavedPane
+from streams.fold.panes import Contribution, Pane, PaneKey, SavedContribution, SavedPane
 
 STATE_VERSION: Final = 1
 
@@ -173,20 +174,27 @@ class InteractionState:
             self._facts = _NO_FACTS
             self._contributions = _NO_CONTRIBUTIONS
 
-    def let_go(self) -> None:
-        """It is not held any more. What lists it still, until the next checkpoint, keeps nothing of
-        it: who works off a backlog lets go of many times the contacts that it holds.
+    def let_go(self) -> list[Contribution]:
+        """It is not held any more; its contributions, but for what they count if it was packed.
+
+        What lists it still, until the next checkpoint, keeps nothing of it: who works off a backlog
+        lets go of many times the contacts that it holds.
         """
+        held = self._contributions
+        if self._packed:
+            # Most are packed by then, and only their panes are asked for.
+            held = [Contribution(key, ()) for key, _, _ in _keys_decoder.decode(self._saved)[5]]
         self.is_gone = True
         self._facts = _NO_FACTS
         self._contributions = _NO_CONTRIBUTIONS
         self._saved = b""
         self._packed = False
+        return held
 
     def _unpack(self) -> None:
-        saved = _interaction_decoder.decode(self._saved)
-        self._facts = {fact[2]: Fact(*_frozen(fact)) for fact in saved[4]}
-        self._contributions = [Contribution(*_frozen(one)) for one in saved[5]]
+        saved: _SavedInteraction = _interaction_decoder.decode(self._saved)
+        self._facts = _facts_of(saved[4])
+        self._contributions = [Contribution(key, counts, waits) for key, counts, waits in saved[5]]
         self._packed = False
 
 
@@ -245,9 +253,7 @@ class State:
 
 
 # Saved as tuples: compiled (deploy/compile_fold.py), a msgspec structure would be saved otherwise.
-_SavedInteraction = tuple[
-    str, str, str, int, list[tuple[Any, ...]], list[tuple[Any, ...]], int, int
-]
+_SavedInteraction = tuple[str, str, str, int, list[SavedFact], list[SavedContribution], int, int]
 """tenant, interaction, source, opened_at, facts, contributions, expires_at, changed"""
 _Saved = tuple[
     int,
@@ -267,6 +273,10 @@ _PARTS: Final = 8
 _encoder: Final = msgspec.msgpack.Encoder()
 _decoder: Final = msgspec.msgpack.Decoder(_Saved)
 _interaction_decoder: Final = msgspec.msgpack.Decoder(_SavedInteraction)
+_keys_decoder: Final = msgspec.msgpack.Decoder(
+    tuple[Raw, Raw, Raw, Raw, Raw, list[tuple[PaneKey, Raw, Raw]], Raw, Raw]
+)
+"""Of an interaction, which panes it contributes to: the rest is passed over."""
 
 _UPGRADES: Final[dict[int, Callable[[bytes], bytes]]] = {}
 """Saved form of version n -> saved form of version n + 1."""
@@ -340,11 +350,11 @@ def restore(saved: bytes, version: int = STATE_VERSION) -> State:
         pane.bins = bins
         state.panes[key] = pane
     for tenant, interaction_id, source, opened_at, facts, contributions, *rest in interactions:
-        by_key = {fact[2]: Fact(*_frozen(fact)) for fact in facts}
+        by_key = _facts_of(facts)
         interaction = InteractionState(tenant, interaction_id, source, opened_at, by_key)
         held = []
-        for saved_contribution in contributions:
-            contribution = Contribution(*_frozen(saved_contribution))
+        for key, contributed, waits in contributions:
+            contribution = Contribution(key, contributed, waits)
             contribution.pane = state.panes.get(contribution.key)
             held.append(contribution)
         interaction.contributions = held
@@ -354,8 +364,16 @@ def restore(saved: bytes, version: int = STATE_VERSION) -> State:
     return state
 
 
+def _facts_of(saved: list[SavedFact]) -> dict[int, Fact]:
+    """Facts that were saved, by key."""
+    facts: dict[int, Fact] = {}
+    for at, rank, key, kind, queue, agent, measured_ms, detail in saved:
+        facts[key] = Fact(at, rank, key, kind, queue, agent, measured_ms, _frozen(detail))
+    return facts
+
+
 def _frozen(value: Any) -> Any:
     """Lists as tuples, all the way down: what was a tuple when it was saved."""
-    if isinstance(value, list | tuple):
-        return tuple(_frozen(v) for v in value)
+    if isinstance(value, list):
+        return tuple([_frozen(v) for v in value])
     return value

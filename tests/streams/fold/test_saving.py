@@ -87,3 +87,19 @@ def test_nothing_is_kept_or_serialised_of_one_that_was_let_go() -> None:
     assert told.saved() == ["stays"]
     told.fold.snapshot()
     assert not gone.is_saved
+
+
+def test_one_that_goes_packed_lets_go_of_the_panes_that_it_would_have_let_go_of_as_it_was() -> None:
+    packed, as_it_was = Telling(), Telling()
+    for told in (packed, as_it_was):
+        told.tell(_entered(["goes"]))
+        told.tell([Happening(500, "interaction.ended", "goes", {"by": "customer"})])
+        if told is packed:
+            told.fold.snapshot()
+            told.fold.snapshot()
+            assert told.contact("goes")._packed
+        told.fold.drain()
+        told.tell(_entered(["stays"], at=DAY_MS))
+        told.tell(_entered(["stays, too"], at=DAY_MS + 1_000))
+    assert len(packed.fold.state.panes) == 1, "the last one's alone"
+    assert packed.fold.snapshot() == as_it_was.fold.snapshot()
