@@ -14,21 +14,23 @@ An agent's changes never end, so those that no event can precede any more are fo
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
-from typing import Final
+from typing import Any, Final
 
 from mypy_extensions import mypyc_attr
 
-Change = tuple[int, int, str, str]
-"""at_ms, key, queue, state"""
+Change = tuple[Any, ...]
+"""at_ms, key, queue, state: of fixed length to mypyc it would be made anew for each list"""
 Stretch = tuple[int, int, str]
 """from_ms, to_ms, state"""
 
-SavedTimeline = tuple[str, str, int | None, dict[str, str], list[Change], list[str]]
+_SavedChange = tuple[int, int, str, str]
+SavedTimeline = tuple[str, str, int | None, dict[str, str], list[_SavedChange], list[str]]
 """tenant, agent, settled_at, scopes, changes, sources"""
 
 _COURSE: Final = ("on_contact", "wrapup", "available", "paused", "offline")
 _EVERYWHERE: Final = ("offline", "paused", "on_contact", "wrapup")
 """Of the agent as a whole, what goes before any state in a queue."""
+_AFTER_ALL: Final = (1 << 62) - 1
 LONGEST_STATE_MS: Final = 7 * 86_400_000
 """A state that lasts longer without a word is counted up to here: the word was lost."""
 
@@ -80,7 +82,8 @@ class AgentTimeline:
 
         The key of its event must not be among `changes`.
         """
-        at, key, queue, state = change
+        at: int = change[0]
+        key: int = change[1]
         self.oldest_at = min(self.oldest_at, at) if self.changes else at
         self.changes[key] = change
         latest_at = self.latest_at
@@ -100,7 +103,7 @@ class AgentTimeline:
             come.append(_stretch(latest_at, at, self.latest_scopes))
             self.stretches += come
         self.before_latest = dict(self.latest_scopes)
-        _change(self.latest_scopes, queue, state)
+        _change(self.latest_scopes, change[2], change[3])
         self.latest_at = at
         return [], come
 
@@ -108,17 +111,23 @@ class AgentTimeline:
         """Fold changes older than `before_ms` into the settled part, and forget their stretches."""
         if not self.changes or self.oldest_at >= before_ms:
             return
-        for at, changes in _by_instant(self.changes.values()):
-            self.oldest_at = at
-            if at >= before_ms:
-                break
-            _apply(self.scopes, changes)
-            self.settled_at = at
-            for change in changes:
-                del self.changes[change[1]]
-        settled_at = self.settled_at
-        if settled_at is not None:
-            self.stretches = [stretch for stretch in self.stretches if stretch[0] >= settled_at]
+        settled: list[Change] = []
+        oldest_at = _AFTER_ALL
+        for change in self.changes.values():
+            at: int = change[0]
+            if at < before_ms:
+                settled.append(change)
+            elif at < oldest_at:
+                oldest_at = at
+        for settled_at, together in _by_instant(settled):
+            _apply(self.scopes, together)
+            self.settled_at = settled_at
+        for change in settled:
+            del self.changes[change[1]]
+        self.oldest_at = oldest_at
+        since = self.settled_at
+        if since is not None:
+            self.stretches = [stretch for stretch in self.stretches if stretch[0] >= since]
 
     def save(self) -> SavedTimeline:
         """What `restored` makes the timeline of again."""
@@ -162,8 +171,9 @@ def overall(scopes: dict[str, str]) -> str:
     if whole in _EVERYWHERE:
         return whole
     in_queues = [state for queue, state in scopes.items() if queue]
-    if in_queues:
-        return min(in_queues, key=_COURSE.index)
+    for state in _COURSE:
+        if state in in_queues:
+            return state
     return whole or "offline"
 
 
