@@ -57,8 +57,8 @@ class NativeBlock:
             raise ValueError(f"a row has {len(row)} values for {width} columns")
         # From one to the next: what is taken out of a list is asked for its class each time.
         column = self._columns[0]
-        for at in range(width):
-            column.add(row[at])
+        for value in row:
+            column.add(value)
             column = column.following
         self._rows += 1
 

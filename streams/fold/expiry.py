@@ -6,12 +6,15 @@ it again where it is not.
 """
 
 import heapq
-from collections.abc import Hashable
-from typing import Generic, TypeVar
+from collections.abc import Callable, Hashable
+from typing import Final, Generic, TypeVar
 
 Item = TypeVar("Item", bound=Hashable)
 
-MINUTE_MS = 60_000
+MINUTE_SECONDS: Final = 60
+MINUTE_MS: Final = 60_000
+_push: Final[Callable[[list[int], int], None]] = heapq.heappush
+_pop: Final[Callable[[list[int]], int]] = heapq.heappop
 
 
 def minute_of(at_ms: int) -> int:
@@ -30,7 +33,7 @@ class Expiry(Generic[Item]):
         """Let `item` come up at `minute`."""
         together = self._items.get(minute)
         if together is None:
-            heapq.heappush(self._minutes, minute)
+            _push(self._minutes, minute)
             self._items[minute] = [item]
         else:
             together.append(item)
@@ -39,5 +42,5 @@ class Expiry(Generic[Item]):
         """Every item expected at `minute` or before, each as often as it was."""
         found: list[Item] = []
         while self._minutes and self._minutes[0] <= minute:
-            found += self._items.pop(heapq.heappop(self._minutes))
+            found += self._items.pop(_pop(self._minutes))
         return found

@@ -11,7 +11,8 @@ beginning, a queue, an agent, or a message that a person wrote to the other side
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Final
 
 from streams.fold.conversation import Conversation
 from streams.fold.facts import (
@@ -318,7 +319,7 @@ def _queue_at(known: Interaction, at: int) -> str:
     return known.visits[entered - 1].queue if entered else ""
 
 
-_STEPS = {
+_STEPS: Final[dict[int, Callable[[Interaction, Fact], None]]] = {
     STARTED: _started,
     ENTERED: _entered,
     MISSED: _missed,

@@ -7,7 +7,7 @@ difference: partials of a pane add up.
 
 from collections.abc import Iterable
 
-from streams.fold.expiry import Expiry, minute_of
+from streams.fold.expiry import MINUTE_SECONDS, Expiry
 from streams.fold.panes import Contribution, Pane, PaneKey, empty_pane
 from streams.fold.rules import FoldRules
 
@@ -18,14 +18,15 @@ class PaneLedger:
     def __init__(self, panes: dict[PaneKey, Pane], rules: FoldRules) -> None:
         self._panes = panes
         self._rules = rules
-        self._lateness_ms = rules.lateness_ms
+        # Panes begin at whole seconds: what is less changes no minute.
+        self._lateness_seconds = rules.lateness_ms // 1000
         self._changed: list[Pane] = []
         self._untold: list[Pane] = []
-        # Every pane without references is in it at least once.
-        self._expiry = Expiry[PaneKey]()
-        for key, pane in panes.items():
+        # Every pane without references is in it once.
+        self._expiry = Expiry[Pane]()
+        for pane in panes.values():
             if not pane.references:
-                self._expect(key)
+                self._expect(pane)
 
     @property
     def changed(self) -> int:
@@ -113,11 +114,11 @@ class PaneLedger:
     def let_go_due(self, minute: int) -> list[Pane]:
         """Let panes go whose time has come; those that changed last are handed over."""
         unwritten = []
-        for key in self._expiry.due(minute):
-            pane = self._panes.get(key)
-            if pane is None or pane.references:
+        for pane in self._expiry.due(minute):
+            pane.expected = False
+            if pane.references:
                 continue
-            del self._panes[key]
+            del self._panes[pane.key]
             if pane.changed:
                 pane.changed = False
                 unwritten.append(pane)
@@ -130,7 +131,7 @@ class PaneLedger:
             pane = empty_pane(key, offset, self._rules)
             self._panes[key] = pane
             if not held:
-                self._expect(key)
+                self._expect(pane)
         self._touch(pane)
         return pane
 
@@ -150,12 +151,15 @@ class PaneLedger:
     def _release(self, pane: Pane) -> None:
         pane.references -= 1
         if pane.references == 0:
-            self._expect(pane.key)
+            self._expect(pane)
 
-    def _expect(self, key: PaneKey) -> None:
+    def _expect(self, pane: Pane) -> None:
         """Let the pane come up once the partition's event time is past it."""
-        pane_at: int = key[-1]
-        self._expiry.expect(key, minute_of(pane_at * 1000 + self._lateness_ms) + 1)
+        if not pane.expected:
+            pane.expected = True
+            pane_at: int = pane.key[-1]
+            # In seconds: the product in milliseconds would be an object to compiled code.
+            self._expiry.expect(pane, (pane_at + self._lateness_seconds) // MINUTE_SECONDS + 1)
 
 
 def _only_new(gone: list[Contribution], come: list[Contribution]) -> list[Contribution]:

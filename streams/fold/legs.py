@@ -17,7 +17,7 @@ clocks that differ a little.
 """
 
 from bisect import insort_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final
 
 from mypy_extensions import mypyc_attr
@@ -191,17 +191,13 @@ def left_by(visits: list[Leg], queue: str, at: int, *, answered: bool) -> Leg | 
     here = [v for v in visits if v.queue == queue and not v.exit_seen and _begun(v, at)]
     if answered:
         return (
-            _first(here, lambda v: v.connected_at is not None and v.ended_at is None)
+            _first(here, _talks)
             or _first(here, _waits)
-            or _first(here, lambda v: _just_presumed(v, at))
-            or _first(reversed(here), lambda v: v.connected_at is not None)
+            or _just_presumed(here, at)
+            or _first(here[::-1], _was_connected)
         )
-    return (
-        _first(here, _waits)
-        or _first(here, lambda v: _just_presumed(v, at))
-        # Connected, says one; gone, says the other. It cannot be a visit of its own.
-        or _first(here, lambda v: v.connected_at is not None and v.ended_at is None)
-    )
+    # Connected, says one; gone, says the other: it cannot be a visit of its own.
+    return _first(here, _waits) or _just_presumed(here, at) or _first(here, _talks)
 
 
 def answered_by(visits: list[Leg], queue: str, at: int) -> Leg | None:
@@ -212,23 +208,26 @@ def answered_by(visits: list[Leg], queue: str, at: int) -> Leg | None:
         if v.connected_at is None and v.ended_at is None and (v.queue == queue or not queue)
         if _begun(v, at)
     ]
-    return (
-        _first(here, lambda v: v.outcome == "answered")
-        or _first(here, _waits)
-        or (_first(here, lambda v: _just_presumed(v, at)) if queue else None)
-    )
+    found = _first(here, _is_answered) or _first(here, _waits)
+    return found or (_just_presumed(here, at) if queue else None)
 
 
 def missed_at(visits: list[Leg], queue: str, at: int) -> Leg | None:
     """The visit during which an agent's phone rang in vain: the latest begun by then."""
     here = [v for v in visits if v.queue == queue or not queue]
-    return _first(reversed(here), lambda v: v.entered_at <= at) or _first(here, lambda _: True)
+    for visit in reversed(here):
+        if visit.entered_at <= at:
+            return visit
+    return here[0] if here else None
 
 
 def of_agent(legs: list[Leg], agent: str) -> Leg | None:
     """The latest leg of `agent`; the latest of all where the agent is not named or not known."""
-    named = _first(reversed(legs), lambda leg: leg.agent == agent) if agent else None
-    return named or _first(reversed(legs), lambda _: True)
+    if agent:
+        for leg in reversed(legs):
+            if leg.agent == agent:
+                return leg
+    return legs[-1] if legs else None
 
 
 def wrapping_up(legs: list[Leg], agent: str) -> Leg | None:
@@ -236,18 +235,18 @@ def wrapping_up(legs: list[Leg], agent: str) -> Leg | None:
 
     Who writes to several at a time may have the contact back before that is done.
     """
-    return _first(
-        reversed(legs),
-        lambda leg: (
-            leg.wrapup_at is not None
-            and leg.wrapup_ended_at is None
-            and (not agent or leg.agent == agent)
-        ),
-    )
+    for leg in reversed(legs):
+        wraps_up = leg.wrapup_at is not None and leg.wrapup_ended_at is None
+        if wraps_up and (not agent or leg.agent == agent):
+            return leg
+    return None
 
 
-def _first(legs: Iterable[Leg], fits: Callable[[Leg], bool]) -> Leg | None:
-    return next((leg for leg in legs if fits(leg)), None)
+def _first(legs: list[Leg], fits: Callable[[Leg], bool]) -> Leg | None:
+    for leg in legs:
+        if fits(leg):
+            return leg
+    return None
 
 
 def _begun(visit: Leg, at: int) -> bool:
@@ -258,6 +257,21 @@ def _waits(visit: Leg) -> bool:
     return not visit.outcome
 
 
-def _just_presumed(visit: Leg, at: int) -> bool:
-    """Whether the end that came without an exit is so near that the exit may be this one."""
-    return visit.presumed and at <= (visit.exited_at or at) + CLOCKS_APART_MS
+def _is_answered(visit: Leg) -> bool:
+    return visit.outcome == "answered"
+
+
+def _was_connected(visit: Leg) -> bool:
+    return visit.connected_at is not None
+
+
+def _talks(visit: Leg) -> bool:
+    return visit.connected_at is not None and visit.ended_at is None
+
+
+def _just_presumed(visits: list[Leg], at: int) -> Leg | None:
+    """The first whose end came without an exit, and so near that the exit may be this one."""
+    for visit in visits:
+        if visit.presumed and at <= (visit.exited_at or at) + CLOCKS_APART_MS:
+            return visit
+    return None

@@ -51,6 +51,7 @@ _Q: Final = {name: at for at, name in enumerate(QUEUE_COUNTS)}
 _BINS: Final = HISTOGRAMS.index("wait_bins")
 _WHOLE: Final = (_Q["answered"], _Q["abandoned"], _Q["callback_accepted"], _Q["ended"])
 """By histogram, the column that counts all of its waits."""
+_NONE_WITHIN: Final[dict[int, int]] = {}
 _QUEUE_WIDTH: Final = len(QUEUE_COUNTS)
 _WIDTH: Final = {3: len(AGENT_COUNTS), 5: len(conversation_panes.COUNTS)}
 _TABLES: Final[dict[int, type[Row]]] = {3: AgentPaneRow, 5: ConversationPaneRow, 6: KpiPaneRow}
@@ -64,8 +65,9 @@ class Pane:
     each of `thresholds` follow, for one histogram after the other. `bins` are those of the sketch.
     `generation` tells it from an earlier one of the same key that was already let go; `references`
     counts the interactions that contribute to it: while there are any it can change, and stays.
-    `changed` says that its row is not written as it is now, `told` that stage 2 was told of it as
-    it is, `listed` that this named contacts that were still open; `named` counts those named since
+    `changed` says that its row is not written as it is now, `expected` that it is to be let go at
+    its minute unless something contributes to it then, `told` that stage 2 was told of it as it is,
+    `listed` that this named contacts that were still open; `named` counts those named since
     it named all of them, and is negative until it does. `saved` is its saved form, or empty once it
     changed.
     """
@@ -75,6 +77,7 @@ class Pane:
         "bins",
         "changed",
         "counts",
+        "expected",
         "generation",
         "key",
         "listed",
@@ -95,6 +98,7 @@ class Pane:
         self.saved = b""
         self.thresholds = thresholds
         self.changed = False
+        self.expected = False
         self.listed = False
         self.named = -1
         self.told = True
@@ -166,18 +170,20 @@ class Pane:
         """By threshold, how many waits kept it; `which` numbers the histogram.
 
         Empty where the pane counts no such wait at all: who reads it knows that none is within.
+        Not to be changed.
         """
         thresholds, counts = self.thresholds, self.counts
         first = _QUEUE_WIDTH + which * len(thresholds)
-        found: dict[int, int] = {}
         # One taken back and one added leave no wait, and may have moved across a threshold.
         some = counts[_WHOLE[which]] != 0
         for at in range(first, first + len(thresholds)):
             some = some or counts[at] != 0
-        if some:
-            for threshold in thresholds:
-                found[threshold] = counts[first]
-                first += 1
+        if not some:
+            return _NONE_WITHIN
+        found: dict[int, int] = {}
+        for threshold in thresholds:
+            found[threshold] = counts[first]
+            first += 1
         return found
 
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from streams.identity.erased import Erased
 from streams.identity.normalise import Identifiers
 
-DAY_MS = 86_400_000
+DAY_MS: Final = 86_400_000
 
 DEFAULT_HORIZONS_MS: Mapping[str, int] = {
     "call": 7_200_000,
