@@ -96,8 +96,8 @@ MUTATIONS: Final = (
         "panes keep counting interactions that were let go",
         FOLD + "partition.py",
         "        del self.state.interactions[subject]\n"
-        "        self._panes.release(interaction.contributions)\n",
-        "        del self.state.interactions[subject]\n",
+        "        self._panes.release(interaction.let_go())\n",
+        "        del self.state.interactions[subject]\n        interaction.let_go()\n",
         LAWS,
     ),
     Mutation(
