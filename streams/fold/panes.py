@@ -51,7 +51,6 @@ _Q: Final = {name: at for at, name in enumerate(QUEUE_COUNTS)}
 _BINS: Final = HISTOGRAMS.index("wait_bins")
 _WHOLE: Final = (_Q["answered"], _Q["abandoned"], _Q["callback_accepted"], _Q["ended"])
 """By histogram, the column that counts all of its waits."""
-_NONE_WITHIN: Final[dict[int, int]] = {}
 _QUEUE_WIDTH: Final = len(QUEUE_COUNTS)
 _WIDTH: Final = {3: len(AGENT_COUNTS), 5: len(conversation_panes.COUNTS)}
 _TABLES: Final[dict[int, type[Row]]] = {3: AgentPaneRow, 5: ConversationPaneRow, 6: KpiPaneRow}
@@ -170,20 +169,18 @@ class Pane:
         """By threshold, how many waits kept it; `which` numbers the histogram.
 
         Empty where the pane counts no such wait at all: who reads it knows that none is within.
-        Not to be changed.
         """
         thresholds, counts = self.thresholds, self.counts
         first = _QUEUE_WIDTH + which * len(thresholds)
+        found: dict[int, int] = {}
         # One taken back and one added leave no wait, and may have moved across a threshold.
         some = counts[_WHOLE[which]] != 0
         for at in range(first, first + len(thresholds)):
             some = some or counts[at] != 0
-        if not some:
-            return _NONE_WITHIN
-        found: dict[int, int] = {}
-        for threshold in thresholds:
-            found[threshold] = counts[first]
-            first += 1
+        if some:
+            for threshold in thresholds:
+                found[threshold] = counts[first]
+                first += 1
         return found
 
 
