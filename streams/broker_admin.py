@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, Self
 
 from aiokafka.helpers import create_ssl_context
 from kafka.admin import KafkaAdminClient
-from kafka.errors import KafkaError, SaslAuthenticationFailedError
+from kafka.errors import KafkaError, SaslAuthenticationFailedError, UnknownBrokerIdError
 
 from schemas.sections import BrokerSettings
 
@@ -104,8 +104,10 @@ def admin_client(bootstrap: str, security: Security, timeout_seconds: float) -> 
     try:
         yield client
     except KafkaError as error:
-        # What passes by itself (no leader yet, a request that timed out) is tried again by callers.
-        kind = BrokerUnavailableError if error.retriable else TopicAdminError
+        # What passes by itself (a request that timed out, no leader yet, for which kafka-python
+        # looks among the brokers that it knows) is tried again by callers.
+        passes = error.retriable or isinstance(error, UnknownBrokerIdError)
+        kind = BrokerUnavailableError if passes else TopicAdminError
         raise kind(f"The broker at {bootstrap} could not do what was asked: {error!r}.") from error
     finally:
         client.close()

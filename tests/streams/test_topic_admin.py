@@ -5,10 +5,17 @@ from dataclasses import replace
 import pytest
 from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient
+from kafka.errors import UnknownBrokerIdError
 
 from schemas.sections import BrokerSettings
 from schemas.topics import DERIVED_TOPICS, EVENTS_CALL, EVENTS_DEAD_LETTER, SOURCE_TOPICS
-from streams.broker_admin import BrokerUnavailableError, Security, TopicAdminError
+from streams.broker_admin import (
+    PLAINTEXT,
+    BrokerUnavailableError,
+    Security,
+    TopicAdminError,
+    admin_client,
+)
 from streams.child_process import free_port
 from streams.topic_admin import (
     MAX_SOURCE_MESSAGE_BYTES,
@@ -104,6 +111,14 @@ def test_a_broker_that_is_away_is_named_with_what_to_do() -> None:
         topic_logs(nowhere, [EVENTS_CALL], timeout_seconds=0.5)
     assert nowhere in str(raised.value)
     assert "switchboard doctor" in str(raised.value)
+
+
+def test_a_partition_that_nobody_leads_yet_is_waited_for(broker: str) -> None:
+    with (
+        pytest.raises(BrokerUnavailableError, match="UnknownBrokerIdError"),
+        admin_client(broker, PLAINTEXT, 15),
+    ):
+        raise UnknownBrokerIdError(-1)  # kafka-python's word where a partition's leader is -1
 
 
 @pytest.mark.kafka
