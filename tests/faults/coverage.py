@@ -1,6 +1,6 @@
 """How much of a run's logs is stored, asked of the tables as rarely as that can be known."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from schemas.rows import VERSION_OFFSET_BITS
@@ -16,9 +16,14 @@ _OFFSET_MASK: Final = (1 << VERSION_OFFSET_BITS) - 1
 
 
 class Coverage:
-    """What is stored, and what checkpoints cover, of the present `logs`."""
+    """What is stored, and what checkpoints cover, of the present `logs`.
 
-    def __init__(self, store: Store, clickhouse: ClickHouseServer, bootstrap: str) -> None:
+    `bootstrap` is asked each time: a broker that is started again may be at another address.
+    """
+
+    def __init__(
+        self, store: Store, clickhouse: ClickHouseServer, bootstrap: Callable[[], str]
+    ) -> None:
         self.logs: list[str] = []
         self._store = store
         self._clickhouse = clickhouse
@@ -56,7 +61,7 @@ class Coverage:
         """
         before = self._links_heard
         try:
-            ends = end_offsets(self._bootstrap, [IDENTITY_LINKS])
+            ends = end_offsets(self._bootstrap(), [IDENTITY_LINKS])
         except TopicAdminError:
             return False
         self._links_heard = ends if self._are_checkpointed(ends) else None

@@ -98,7 +98,7 @@ class Run:
         self.data_dir = self.station.directory / self.database
         self.store: Store = self._stack.enter_context(self.clickhouse.open(self.database))
         migrate_all(self.store, self.station.settings())
-        self._coverage = Coverage(self.store, self.clickhouse, self.station.bootstrap)
+        self._coverage = Coverage(self.store, self.clickhouse, lambda: self.station.bootstrap)
         self.learn_logs()
         return self
 
