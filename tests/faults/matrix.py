@@ -71,7 +71,7 @@ class Fault:
     """It makes topics anew and publishes by itself."""
     small_disk: bool = False
     compares_speeds: bool = False
-    """It needs the machine for itself: two speeds of one run are compared."""
+    """It needs the machine for itself: its speed is compared with an undisturbed worker's."""
 
     @property
     def name(self) -> str:

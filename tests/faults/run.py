@@ -258,6 +258,11 @@ class Run:
         """The cause of the trouble has gone: recovery is timed from now to the next row stored."""
         self._healed = (time.monotonic(), self.stored_records())
 
+    @property
+    def recovered(self) -> bool:
+        """Whether a row was stored since what was `healed` last, or all is covered."""
+        return self._healed is None
+
     def stored_records(self) -> int:
         """How many records of the present logs are stored."""
         return sum(self._coverage.stored().values())

@@ -22,6 +22,7 @@ from tests.faults.matrix import (
     kill_at_failpoints,
 )
 from tests.faults.run import ENOUGH_TO_MEASURE, Run, RunFailed, WorkerEnded
+from tests.faults.speeds import undisturbed
 from tests.faults.station import Kind, Plan, Station
 
 
@@ -169,6 +170,8 @@ def perform(station: Station, task: Task) -> Outcome:
     fault = task.fault
     load = station.empty if fault.publishes else station.loaded
     loaded = load(task.log, task.shape)
+    if _wants_to_be_alone(task, station.plan) and not loaded.undisturbed:
+        loaded.undisturbed += undisturbed(station, loaded)
     dice = random.Random(f"{fault.name} {task.seed} {task.names}")  # noqa: S311 -- to be repeated
     with small_disk(station) if fault.small_disk else nullcontext() as clickhouse:
         with Run(station, loaded, dice, clickhouse) as run:

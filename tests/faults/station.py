@@ -114,6 +114,8 @@ class Loaded:
     rules: FoldRules
     states: dict[tuple[str, int], bytes] = field(default_factory=dict)
     """Final states by source partition, as the first run left them."""
+    undisturbed: list[tuple[float, int]] = field(default_factory=list)
+    """How a worker gets on that nothing disturbs (`tests.faults.speeds`), where it was asked."""
 
     @property
     def key(self) -> Any:
