@@ -35,6 +35,7 @@ from benchmarks.pipeline import (
 from benchmarks.records import Load, publish, records_of
 from benchmarks.state import open_contact
 from benchmarks.worker import COMPILED, MeasuredWorker, beside, decode_us, stages
+from benchmarks.yardstick import slowness
 from gateway.record import Record
 from sinks.store import open_store
 from streams.broker_admin import PLAINTEXT
@@ -228,7 +229,10 @@ def main() -> None:
     CURVE.mkdir(parents=True, exist_ok=True)
     if asked.point:
         began = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
-        told = points(asked.scale)[asked.point]()
+        core = max(os.sched_getaffinity(0))
+        with beside(core):
+            slow = slowness(core)
+        told = points(asked.scale)[asked.point]() | {"slowness": slow}
         told |= {"scale": asked.scale, "at": began, "load_average": os.getloadavg()[0]}
         told["versions"] = versions()
         _file(asked.point).write_text(json.dumps(told, indent=2) + "\n")

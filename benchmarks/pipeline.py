@@ -7,7 +7,8 @@ The worker runs with the fold compiled, as the image has it: `make bench` builds
 one core to itself; broker and load keep off it. Measured is from the last look before the first
 event to the look that shows the last row of the fold's tables stored, by the worker's own metrics
 and the kernel's accounting of its threads. Then what is stored is checked (`benchmarks.expected`).
-Prints a table, writes `build/bench.json`.
+Before each run something that never changes is measured, because machines are not always equally
+fast (`benchmarks.yardstick`). Prints a table, writes `build/bench.json`.
 """
 
 import argparse
@@ -21,7 +22,7 @@ import statistics
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final, cast, get_args
 
@@ -29,6 +30,7 @@ from benchmarks.expected import ORACLE_EVENTS, check, check_by_oracle, counts_of
 from benchmarks.peers.run import NAMES, measured_peers
 from benchmarks.records import Load, Source, publish, records_of
 from benchmarks.worker import COMPILED, MeasuredWorker, Sample, beside, decode_us, stages
+from benchmarks.yardstick import slowness
 from schemas.settings import Settings, load_settings
 from schemas.topics import IDENTITY_LINKS
 from streams.broker_admin import PLAINTEXT
@@ -44,13 +46,16 @@ PEER_EVENTS: Final = 200_000
 
 @dataclass(frozen=True)
 class Result:
-    """One run. `stages` is microseconds of processor time an event, by stage."""
+    """One run. `stages` is microseconds of processor time an event, by stage; `slowness` how much
+    longer than the reference the machine took for the yardstick just before, where that was asked.
+    """
 
     events: int
     seconds: float
     stages: dict[str, float]
     peak_rss_bytes: int
     bytes_written_per_event: float
+    slowness: float | None = None
 
     @property
     def events_per_second(self) -> float:
@@ -81,13 +86,14 @@ def main() -> None:
     source = cast("Source", asked.source)
     core = max(os.sched_getaffinity(0))
     load = Load(asked.events, source)
-    results, peers = [], {}
+    results: list[Result] = []
+    peers: dict[str, dict[str, Any]] = {}
     with beside(core):
         for _ in range(asked.runs):
+            slow = slowness(core)
             with fresh(DIRECTORY) as bootstrap:
-                results.append(
-                    one_run(bootstrap, load, asked.partitions, compiled=compiled, core=core)
-                )
+                run = one_run(bootstrap, load, asked.partitions, compiled=compiled, core=core)
+            results.append(replace(run, slowness=slow))
         if asked.peers is not None:
             load = Load(asked.peer_events, source)
             with fresh(DIRECTORY) as bootstrap:
@@ -237,6 +243,8 @@ def _report(results: list[Result], of: dict[str, str], peers: dict[str, Any]) ->
         print(f"  {stage:<16} {microseconds:>12.2f}")
     print(f"peak memory MiB    {middle.peak_rss_bytes / (1 << 20):>12,.0f}")
     print(f"bytes written/event{middle.bytes_written_per_event:>12,.0f}")
+    if middle.slowness is not None:
+        print(f"machine            {middle.slowness:>12.2f} x as slow as the targets' was")
     if len(results) > 1:
         speeds = ", ".join(f"{r.events_per_second:,.0f}" for r in by_speed)
         spread = statistics.pstdev(r.cpu_us_per_event for r in results)
@@ -248,6 +256,7 @@ def _report(results: list[Result], of: dict[str, str], peers: dict[str, Any]) ->
         "events_per_second": middle.events_per_second,
         "cpu_us_per_event": middle.cpu_us_per_event,
         "runs": [r.events_per_second for r in results],
+        "slownesses": [r.slowness for r in results],
         "peers": peers,
         "machine": f"{os.cpu_count()} cores, {_processor()}",
         "at": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),

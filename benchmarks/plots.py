@@ -71,12 +71,18 @@ def _bench_table(told: Told) -> list[str]:
         *([f"… {stage}", f"{told['stages'][stage]:.1f}"] for stage in STAGES),
         ["peak memory", f"{told['peak_rss_bytes'] / MIB:,.0f} MiB"],
         ["written to disk, an event", f"{told['bytes_written_per_event']:,.0f} bytes"],
-        ["all runs, events/s", ", ".join(f"{speed:,.0f}" for speed in sorted(told["runs"]))],
+        ["machine against the reference", f"{told['slowness']:.2f} times as slow"],
+        ["all runs, events/s (machine)", ", ".join(_runs(told))],
         ["machine", f"{told['machine']}; load average {told['load_average']:.0f} at the end"],
         ["versions", versions],
         ["ended", told["at"]],
     ]
     return _table(["", ""], rows)
+
+
+def _runs(told: Told) -> list[str]:
+    pairs = sorted(zip(told["runs"], told["slownesses"], strict=True))
+    return [f"{speed:,.0f} ({slow:.2f})" for speed, slow in pairs]
 
 
 def _peers_table(peers: dict[str, Told]) -> list[str]:
@@ -127,7 +133,7 @@ def _cost_picture(axis: Axis, told: dict[int, Told]) -> None:
 
 
 def _cost_table(axis: Axis, told: dict[int, Told]) -> list[str]:
-    head = [axis.label, "events/s", "CPU µs/event", *STAGES, "peak MiB", "load"]
+    head = [axis.label, "events/s", "CPU µs/event", *STAGES, "peak MiB", "machine", "load"]
     rows = [
         [
             f"{n:,}",
@@ -135,6 +141,7 @@ def _cost_table(axis: Axis, told: dict[int, Told]) -> list[str]:
             f"{point['cpu_us_per_event']:.1f}",
             *(f"{point['stages'][stage]:.1f}" for stage in STAGES),
             f"{point['peak_rss_bytes'] / MIB:,.0f}",
+            f"{point['slowness']:.2f}",
             f"{point['load_average']:.0f}",
         ]
         for n, point in told.items()
@@ -144,13 +151,14 @@ def _cost_table(axis: Axis, told: dict[int, Told]) -> list[str]:
 
 def _workers_table() -> list[str]:
     return _table(
-        ["workers", "events/s", "CPU µs/event", "cores", "load"],
+        ["workers", "events/s", "CPU µs/event", "cores", "machine", "load"],
         [
             [
                 f"{n}",
                 f"{point['events_per_second']:,.0f}",
                 f"{point['cpu_us_per_event']:.1f}",
                 f"{point['cores']}",
+                f"{point['slowness']:.2f}",
                 f"{point['load_average']:.0f}",
             ]
             for n, point in _points("workers").items()
