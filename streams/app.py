@@ -161,7 +161,7 @@ class Pipeline:
     def _announce(self, block: Block) -> None:
         """In the sink's thread, with what is to be known of the block that is under way."""
         self._derived.announce(block)
-        self._loop.call_soon_threadsafe(self.worker.announced)
+        self._loop.call_soon_threadsafe(self.worker.ahead.announced)
 
     def _wire(self) -> None:
         app, worker = self.app, self.worker
@@ -227,7 +227,7 @@ class Pipeline:
             reads = consumer is not None and consumer.started
             ends = {tp: end for tp, (_, end) in consumer.fetched().items()} if reads else {}
             now_ms = time.time_ns() // 1_000_000
-            told = await self.worker.tell(ends, now_ms)
+            told = await self.worker.ahead.tell(ends, now_ms)
             rest = max(TELL_SECONDS, min(TELL_REST * told.seconds, LONGEST_TELL_SECONDS))
             if self._loop.time() < ticks_at or not reads or self.worker.assigned is None:
                 continue
@@ -241,7 +241,7 @@ class Pipeline:
         """Have what stage 2 says of queues stored, sooner than blocks are."""
         while True:
             await asyncio.sleep(SHOW_SECONDS)
-            await self.worker.show()
+            await self.worker.ahead.show()
 
     def show_queues(self) -> None:
         """Lay out what a scrape that begins now shows: of monitors that have come to the present.

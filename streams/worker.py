@@ -23,25 +23,24 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from faust.types import TP
 
 from sinks.writer import Writer
 from streams.blocks import ROW_BYTES, Block, Pace, fill, parts_of, rest_after
 from streams.flight import Flight
-from streams.fold.partition import PartitionFold
 from streams.folds import Fold
 from streams.garbage import put_aside
 from streams.health import Health
 from streams.identity.fold import LinksFold
 from streams.lanes import BROKER, SHOWS, STORE, Lanes
 from streams.monitor.fold import MonitorFold
-from streams.present import current
 from streams.progress import Progress
 from streams.reading import Reader
 from streams.rounds import SLICE, CheckpointRounds
 from streams.takeover import Held, Takeover, named
+from streams.telling import Telling
 from streams.transport import Chunk
 from streams.unknown_fields import UnknownFields
 
@@ -53,17 +52,6 @@ AHEAD_REST: Final = 4.0
 """A slice of a state that is serialised ahead is followed by so many times what it took."""
 AHEAD_SECONDS: Final = 0.25
 """How often is seen whether there is one."""
-
-
-class Told(NamedTuple):
-    """What came of telling stage 2 of queues.
-
-    `seconds` is what finding out took; `current` which partitions had been read up to the present
-    as it began, as `streams.present` says: of those all is told that was read by then.
-    """
-
-    seconds: float
-    current: dict[str, tuple[int, ...]]
 
 
 class Worker:
@@ -101,8 +89,6 @@ class Worker:
         """What was here when the last rebalance began, at `_revoked_at` (milliseconds)."""
         self._revoked_at = 0
         self._lock = asyncio.Lock()
-        self._telling = asyncio.Lock()
-        self._showing = asyncio.Lock()
         self.lanes = Lanes(health)
         flight = partial(
             Flight,
@@ -117,7 +103,13 @@ class Worker:
             give_up=abandon,
         )
         self._flight = flight(lane=STORE, writer=writer)
-        self._shows = flight(lane=SHOWS, writer=shows)
+        self.ahead = Telling(
+            self._held,
+            lambda: self._processed,
+            flight(lane=SHOWS, writer=shows),
+            reader,
+            progress,
+        )
         self._buffered_bytes = 0
         self._rounds = CheckpointRounds(pace, time.monotonic())
         self._stopped = asyncio.Event()
@@ -135,7 +127,7 @@ class Worker:
     @property
     def storing_seconds(self) -> float:
         """For how long a block has been under way; 0 if there is none."""
-        return max(self._flight.seconds, self._shows.seconds)
+        return max(self._flight.seconds, self.ahead.storing_seconds)
 
     def positions(self) -> dict[TP, int]:
         """The next offset of each partition that a stored checkpoint covers."""
@@ -165,10 +157,6 @@ class Worker:
                 kept = self._kept.get(tp) is held.fold
                 yield held.fold, self._revoked_at if kept else None
 
-    def current(self, ends: Mapping[TP, int], now_ms: int) -> dict[str, tuple[int, ...]]:
-        """Topic -> partitions that are read up to the present, as `streams.present` says."""
-        return current(self._processed, ends, now_ms)
-
     async def recover(self, partitions: frozenset[TP]) -> dict[TP, int]:
         """Make ready to process `partitions` and no others; where each is to be read on.
 
@@ -181,9 +169,8 @@ class Worker:
         """
         self._active = None
         # What is under way may be the rows before a checkpoint that is about to be loaded.
-        async with self._lock, self._showing:
+        async with self._lock, self.ahead.showing_nothing():
             await self._flight.ended()
-            await self._shows.ended()
         self._abandon.clear()
         for gone in self._held.keys() - partitions:
             del self._held[gone]
@@ -303,36 +290,6 @@ class Worker:
         if fold.pending:
             self._soon.set()
 
-    async def tell(self, ends: Mapping[TP, int], now_ms: int) -> Told:
-        """Pass on what stage 2 is to know of queues, ahead of the rows and whatever they wait for.
-
-        Under a lock of its own: no block is filled, and so no checkpoint made, before it is
-        acknowledged or back with its fold.
-        """
-        async with self._telling:
-            read = self.current(ends, now_ms)
-            # What lies in a block comes first: told of what came after it alone, stage 2 would show
-            # what never was.
-            folds = [held.fold for held in self._held.values() if not held.untold]
-            began = time.monotonic()
-            told = [(f, f.take_partials()) for f in folds if isinstance(f, PartitionFold)]
-            took = time.monotonic() - began
-            partials = [partial for _, of_fold in told for partial in of_fold]
-            heard = not partials
-            if partials:
-                try:
-                    heard = await self._reader.tell(partials)
-                finally:  # Also where this is cancelled.
-                    if not heard:
-                        for fold, of_fold in told:
-                            fold.put_back(of_fold)
-            return Told(took, read if heard else {})
-
-    def announced(self) -> None:
-        """Stage 2 was told what lay for it in the block that is under way."""
-        for held in self._held.values():
-            held.untold = False
-
     def _block_is_full(self) -> bool:
         pending = sum(held.fold.pending for held in self._held.values())
         return (
@@ -357,22 +314,6 @@ class Worker:
                 self._flight.begin(block)
             elif block.positions:
                 self._progress.checkpointed(block.positions)
-
-    async def show(self) -> None:
-        """Store what stage 2 has to say of queues, beside the block that is under way.
-
-        A block like any other, of fewer partitions and without a checkpoint. None is filled while
-        another is under way.
-        """
-        async with self._showing:
-            if self._shows.under_way:
-                return
-            block = Block()
-            for tp, held in self._held.items():
-                if isinstance(held.fold, MonitorFold):
-                    fill(block, tp, held, self._progress, checkpoint=False)
-            if block.parts:
-                self._shows.begin(block)
 
     async def erase(self) -> None:
         """Forget the customers that are marked as erased by now, and write that down."""
@@ -496,10 +437,7 @@ class Worker:
             if due:
                 left = held.fold.prepare(SLICE)
                 due = rounds.takes(left, time.monotonic(), everything=checkpoint)
-            shows = isinstance(held.fold, MonitorFold)
-            async with self._showing if shows else self._telling:
-                if shows:
-                    await self._shows.ended()
+            async with self.ahead.kept_from(held):
                 began = time.monotonic()
                 fill(block, tp, held, self._progress, checkpoint=due)
             await asyncio.sleep(time.monotonic() - began if gently else 0)
@@ -507,7 +445,7 @@ class Worker:
         return block
 
     def _landed(self, block: Block) -> None:
-        self.announced()
+        self.ahead.announced()
         for _, held, offset, _ in block.states:
             held.checkpointed = offset
         covered = {tp: n for tp, n in block.positions.items() if tp in self._held}

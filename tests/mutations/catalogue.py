@@ -193,7 +193,7 @@ MUTATIONS: Final = (
     ),
     Mutation(
         "a source is said to be read before stage 2 was told what was read",
-        "streams/worker.py",
+        "streams/telling.py",
         "return Told(took, read if heard else {})",
         "return Told(took, read)",
         ("tests/streams/test_worker_current.py",),

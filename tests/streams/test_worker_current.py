@@ -46,15 +46,17 @@ def told(offsets: Sequence[int], late_ms: int, tp: TP = CALL_0) -> Chunk:
 def test_what_was_read_to_its_end_is_current_however_long_it_is_silent(bench: Bench) -> None:
     async def test() -> None:
         worker = bench.worker()
-        assert worker.current({CALL_0: 0}, LATER) == {}
+        assert worker.ahead.current({CALL_0: 0}, LATER) == {}
         await worker.recover(frozenset({CALL_1, CALL_0, CHAT_0, LINKS_0}))
         await worker.process(chunk(range(3)))
         ends = {CALL_0: 3, CALL_1: 0, CHAT_0: 0, LINKS_0: 0}
-        assert worker.current(ends, LATER) == {EVENTS_CALL: (0, 1), EVENTS_CHAT: (0,)}
-        assert worker.current(ends | {CALL_0: 4, CHAT_0: 1}, LATER) == {EVENTS_CALL: (1,)}
-        assert worker.current({CALL_0: 3}, LATER) == {EVENTS_CALL: (0,)}  # other ends: not known
+        assert worker.ahead.current(ends, LATER) == {EVENTS_CALL: (0, 1), EVENTS_CHAT: (0,)}
+        assert worker.ahead.current(ends | {CALL_0: 4, CHAT_0: 1}, LATER) == {EVENTS_CALL: (1,)}
+        assert worker.ahead.current({CALL_0: 3}, LATER) == {
+            EVENTS_CALL: (0,)
+        }  # other ends: not known
         await worker.revoke()
-        assert worker.current(ends, LATER) == {}
+        assert worker.ahead.current(ends, LATER) == {}
         await worker.stop()
 
     run(test)
@@ -66,8 +68,8 @@ def test_a_partition_whose_last_record_is_young_is_as_good_as_read(bench: Bench)
         await worker.recover(frozenset({CALL_0}))
         await worker.process(chunk(range(3)))
         for ends in ({CALL_0: 900}, {}, {CALL_0: UNKNOWN_END}):
-            assert worker.current(ends, START_MS + NEARLY_MS) == {EVENTS_CALL: (0,)}
-            assert worker.current(ends, START_MS + NEARLY_MS + 1) == {}
+            assert worker.ahead.current(ends, START_MS + NEARLY_MS) == {EVENTS_CALL: (0,)}
+            assert worker.ahead.current(ends, START_MS + NEARLY_MS + 1) == {}
         await worker.stop()
 
     run(test)
@@ -80,18 +82,18 @@ def test_what_is_told_long_after_it_happened_is_not_current(bench: Bench) -> Non
         await worker.process(told([0, 1], TOLD_LATE_MS))
         await worker.process(told([0, 1], TOLD_LATE_MS + 1, CALL_1))
         ends = {CALL_0: 2, CALL_1: 2}
-        assert worker.current(ends, LATER) == {EVENTS_CALL: (0,)}
+        assert worker.ahead.current(ends, LATER) == {EVENTS_CALL: (0,)}
         # However young the record is.
-        assert worker.current(ends, START_MS + TOLD_LATE_MS + 1) == {EVENTS_CALL: (0,)}
+        assert worker.ahead.current(ends, START_MS + TOLD_LATE_MS + 1) == {EVENTS_CALL: (0,)}
         assert await worker.stop()
 
         again = bench.worker()
         await again.recover(frozenset({CALL_0, CALL_1}))
-        assert again.current(ends, LATER) == {EVENTS_CALL: (0,)}
+        assert again.ahead.current(ends, LATER) == {EVENTS_CALL: (0,)}
         # What happens now makes it current again.
         now = (record(2).value or b"").replace(b"09:00:00Z", b"09:30:00Z")
         await again.process(Chunk(CALL_1, [Record(2, now, START_MS + 1_800_000)], 2, 1))
-        assert again.current(ends | {CALL_1: 3}, LATER) == {EVENTS_CALL: (0, 1)}
+        assert again.ahead.current(ends | {CALL_1: 3}, LATER) == {EVENTS_CALL: (0, 1)}
         await again.stop()
 
     run(test)
@@ -113,11 +115,11 @@ def test_replaying_a_past_day_raises_no_breach(
         worker = bench.worker()
         await worker.recover(frozenset({CALL_0}))
         await worker.process(told(range(5), late_ms))
-        await worker.tell({}, START_MS)
+        await worker.ahead.tell({}, START_MS)
         now = START_MS + late_ms
         for key, value in bench.reader.told:
             say(key, value, now)
-        say(b"", rendered(Tick(now, worker.current({CALL_0: 5}, now))), now)
+        say(b"", rendered(Tick(now, worker.ahead.current({CALL_0: 5}, now))), now)
         ((seen, _),) = [known for known in monitor.lives() if known[0].queue == "support"]
         assert seen.waiting == 5
         assert [notice.change for notice in notices_of(monitor.drain().rows)] == changes
@@ -134,17 +136,17 @@ def test_only_what_stage_2_was_told_of_is_said_to_be_current(bench: Bench) -> No
         await worker.recover(frozenset({CALL_0}))
         await worker.process(chunk(range(3)))
         bench.reader.hears = False
-        assert (await worker.tell({CALL_0: 3}, LATER)).current == {}
+        assert (await worker.ahead.tell({CALL_0: 3}, LATER)).current == {}
         bench.reader.hears = True
-        assert (await worker.tell({CALL_0: 3}, LATER)).current == {EVENTS_CALL: (0,)}
-        assert (await worker.tell({CALL_0: 6}, LATER)).current == {}
+        assert (await worker.ahead.tell({CALL_0: 3}, LATER)).current == {EVENTS_CALL: (0,)}
+        assert (await worker.ahead.tell({CALL_0: 6}, LATER)).current == {}
 
         # What a checkpoint vouches for is told with its block: once it is announced, which may be
         # late. Other blocks leave it to those who tell.
         await worker.process(chunk(range(3, 5)))
         before = len(bench.reader.told)
         await worker.flush()
-        assert (await worker.tell({CALL_0: 5}, LATER)).current == {EVENTS_CALL: (0,)}
+        assert (await worker.ahead.tell({CALL_0: 5}, LATER)).current == {EVENTS_CALL: (0,)}
         assert len(bench.reader.told) > before
         await until(lambda: worker.storing_seconds == 0)
         await worker.process(chunk(range(5, 6)))
@@ -154,10 +156,10 @@ def test_only_what_stage_2_was_told_of_is_said_to_be_current(bench: Bench) -> No
         await worker.process(chunk(range(6, 9)))
         before = len(bench.reader.told)
         ends = {CALL_0: 9}
-        assert (await worker.tell(ends, LATER)).current == {}
+        assert (await worker.ahead.tell(ends, LATER)).current == {}
         assert len(bench.reader.told) == before, "the block's come first"
-        worker.announced()
-        assert (await worker.tell(ends, LATER)).current == {EVENTS_CALL: (0,)}
+        worker.ahead.announced()
+        assert (await worker.ahead.tell(ends, LATER)).current == {EVENTS_CALL: (0,)}
         assert len(bench.reader.told) > before
         bench.store.gate.set()
         await until(lambda: worker.storing_seconds == 0)
@@ -165,7 +167,7 @@ def test_only_what_stage_2_was_told_of_is_said_to_be_current(bench: Bench) -> No
         # Or stored, where nobody said so.
         await worker.process(chunk(range(9, 12)))
         await worker.settle()
-        assert (await worker.tell({CALL_0: 12}, LATER)).current == {EVENTS_CALL: (0,)}
+        assert (await worker.ahead.tell({CALL_0: 12}, LATER)).current == {EVENTS_CALL: (0,)}
         await worker.stop()
 
     run(test)
@@ -176,7 +178,7 @@ async def _told(bench: Bench, worker: Worker) -> None:
     await worker.recover(frozenset({CALL_0, PANES}))
     bench.store.inserts.clear()
     await worker.process(chunk(range(3)))
-    await worker.tell({}, START_MS)
+    await worker.ahead.tell({}, START_MS)
     told = [Record(n, v, START_MS, k) for n, (k, v) in enumerate(bench.reader.told)]
     await worker.process(Chunk(PANES, told, 0, 1))
 
@@ -185,8 +187,8 @@ def test_queues_are_stored_ahead_of_the_block_and_vouched_for_by_none(bench: Ben
     async def test() -> None:
         worker = bench.worker()
         await _told(bench, worker)
-        await worker.show()
-        await worker.show()  # the first is under way, or left nothing
+        await worker.ahead.show()
+        await worker.ahead.show()  # the first is under way, or left nothing
         await until(lambda: worker.storing_seconds == 0)
         assert set(bench.store.inserts) == {"queue_live"}
         assert (bench.offsets(), bench.checkpoints()) == ([], [0])
@@ -210,7 +212,7 @@ def test_queues_are_stored_while_a_block_is_on_its_way(bench: Bench) -> None:
         await until(bench.store.waiting.is_set)
         tick = Record(1, rendered(Tick(START_MS + 1_000, {})), START_MS + 1_000, b"")
         await worker.process(Chunk(PANES, [tick], 1, 1))
-        await worker.show()
+        await worker.ahead.show()
         await until(lambda: "queue_live" in bench.store.inserts)
         assert "events" not in bench.store.inserts
         bench.store.gate.set()
@@ -225,7 +227,7 @@ def test_no_checkpoint_vouches_for_queues_that_are_not_stored_yet(bench: Bench) 
         await _told(bench, worker)
         bench.store.gate.clear()
         bench.store.only = "queue_live"
-        await worker.show()
+        await worker.ahead.show()
         await until(bench.store.waiting.is_set)
         settled = asyncio.create_task(worker.settle())
         await asyncio.wait([settled], timeout=SOME_TIME_SECONDS)
@@ -247,7 +249,7 @@ def test_a_block_that_is_cancelled_while_it_is_filled_takes_its_folds_with_it(
         await _told(bench, worker)
         bench.store.gate.clear()
         bench.store.only = "queue_live"
-        await worker.show()
+        await worker.ahead.show()
         await until(bench.store.waiting.is_set)
         filling = asyncio.create_task(worker.flush())
         await asyncio.wait([filling], timeout=SOME_TIME_SECONDS)  # it waits for the show

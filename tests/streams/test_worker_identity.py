@@ -141,11 +141,11 @@ def test_partials_whose_telling_was_cancelled_are_told_again(bench: IdentityBenc
         worker = bench.worker()
         await worker.recover(frozenset({CALL_0}))
         await worker.process(chunk(range(3)))
-        await cancelled(worker.tell({}, START_MS), reader)
+        await cancelled(worker.ahead.tell({}, START_MS), reader)
         first = list(reader.told)
         reader.told.clear()
         reader.asked.clear()
-        await cancelled(worker.tell({}, START_MS), reader)
+        await cancelled(worker.ahead.tell({}, START_MS), reader)
         assert first
         assert reader.told == first
         assert await worker.stop()
