@@ -1,8 +1,8 @@
 """How fast a log is stored, from one place in it to another.
 
 A speed can only be compared with that over the same part of the same log: the first third of a day
-goes twice as fast as the rest, before there are checkpoints, answers of stage 2 and identities to
-pass on. So a worker that nothing disturbs goes over each log first, alone as the others do.
+goes half as fast again as the rest, before there are checkpoints, and answers of stage 2 and of
+identities, to pass on. So a worker that nothing disturbs goes over each log first, alone as they.
 """
 
 import random
