@@ -52,9 +52,8 @@ def test_what_was_read_to_its_end_is_current_however_long_it_is_silent(bench: Be
         ends = {CALL_0: 3, CALL_1: 0, CHAT_0: 0, LINKS_0: 0}
         assert worker.ahead.current(ends, LATER) == {EVENTS_CALL: (0, 1), EVENTS_CHAT: (0,)}
         assert worker.ahead.current(ends | {CALL_0: 4, CHAT_0: 1}, LATER) == {EVENTS_CALL: (1,)}
-        assert worker.ahead.current({CALL_0: 3}, LATER) == {
-            EVENTS_CALL: (0,)
-        }  # other ends: not known
+        # Where the others end is not known.
+        assert worker.ahead.current({CALL_0: 3}, LATER) == {EVENTS_CALL: (0,)}
         await worker.revoke()
         assert worker.ahead.current(ends, LATER) == {}
         await worker.stop()
