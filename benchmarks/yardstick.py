@@ -69,6 +69,7 @@ def _counted(bootstrap: str, core: int, records: int) -> float:
             [
                 *("taskset", "-c", str(core), sys.executable, "-m", "benchmarks.yardstick"),
                 *("--count", bootstrap, "--records", str(records)),
+                *("--directory", str(DIRECTORY)),
             ],
             stdout=subprocess.PIPE,
             stderr=errors,
@@ -83,7 +84,8 @@ def _counted(bootstrap: str, core: int, records: int) -> float:
     # Faust hides the cursor and shows it again before and after what the program prints.
     found = re.search(rb"counted in ([\d.]+) us", answer)
     if not found:
-        raise SystemExit(f"Faust ended before it had counted {records} records; see {log}")
+        ended = log.read_text(errors="replace").strip().rpartition("\n")[2]
+        raise SystemExit(f"Faust ended before it had counted {records} records: {ended} ({log})")
     return float(found[1])
 
 
@@ -95,7 +97,7 @@ def _records(records: int) -> Iterator[Record]:
         yield Record(EVENTS_CALL, b"%d" % number, value, 0)
 
 
-def _count(bootstrap: str, records: int) -> None:
+def _count(bootstrap: str, records: int, directory: Path) -> None:
     """The child: print what `records` took from the first on, and end."""
     import faust
 
@@ -106,7 +108,7 @@ def _count(bootstrap: str, records: int) -> None:
         topic_partitions=PARTITIONS,
         consumer_auto_offset_reset="earliest",
         web_enabled=False,
-        datadir=str(DIRECTORY / "faust"),
+        datadir=str(directory / "faust"),
     )
     queues: dict[str, int] = {}
 
@@ -134,9 +136,10 @@ def main() -> None:
     )
     arguments.add_argument("--records", type=int, default=RECORDS)
     arguments.add_argument("--count", metavar="BROKER", help=argparse.SUPPRESS)
+    arguments.add_argument("--directory", type=Path, default=DIRECTORY, help=argparse.SUPPRESS)
     asked = arguments.parse_args()
     if asked.count:
-        _count(asked.count, asked.records)
+        _count(asked.count, asked.records, asked.directory)
         return
     core = max(os.sched_getaffinity(0))
     with beside(core):
