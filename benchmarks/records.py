@@ -31,6 +31,8 @@ MOST_DAYS: Final = 10
 EVENTS_A_CALL: Final = 4.8
 """Of `samples/make_queue_log.py`."""
 AT_ONCE: Final = 20_000
+SAMPLE: Final = 20_000
+"""As many of a load, at most, where some stand for all."""
 
 Source = Literal["simulator", "queue-log"]
 
@@ -64,6 +66,12 @@ def records_of(load: Load) -> Iterator[Record]:
     if load.queues:
         told = (_renamed(record, load.queues) for record in told)
     return islice(told, load.events)
+
+
+def sample_of(load: Load) -> list[Record]:
+    """Some of them, from all over a day: it begins with what seldom comes later, agents' plans."""
+    within = min(load.events, EVENTS_A_DAY)
+    return list(islice(records_of(load), 0, within, -(-within // SAMPLE)))
 
 
 def publish(bootstrap: str, records: Iterable[Record]) -> dict[tuple[str, int], int]:

@@ -20,7 +20,7 @@ from typing import Any, Final, Self
 import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
-from benchmarks.records import RECORDS, Load, records_of
+from benchmarks.records import RECORDS, Load, sample_of
 
 COMPILED: Final = Path("build") / "compiled"
 DEADLINE_SECONDS: Final = 1_800.0
@@ -216,7 +216,7 @@ def stages(first: Sample, last: Sample, events: int, decode_us: float) -> dict[s
 def decode_us(load: Load, *, compiled: bool, core: int) -> float:
     """What decoding a record of the load takes, as the worker decodes."""
     sample = RECORDS / "sample.json"
-    values = [r.value.decode() for r, _ in zip(records_of(load), range(20_000), strict=False)]
+    values = [record.value.decode() for record in sample_of(load)]
     sample.write_bytes(msgspec.json.encode(values))
     program = (
         "import json, sys, time; from schemas.decode import decode\n"

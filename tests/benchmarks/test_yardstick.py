@@ -32,5 +32,5 @@ def test_faust_counts_every_record(core: int) -> None:
 def test_one_that_ends_before_it_has_counted_them_says_so(core: int) -> None:
     yardstick.DIRECTORY.mkdir()
 
-    with pytest.raises(SystemExit, match="ended before it had counted 1 records: .*port"):
+    with pytest.raises(SystemExit, match=r"ended before it had counted 1 records: .*port"):
         yardstick._counted("127.0.0.1:port", core, 1)
