@@ -7,11 +7,13 @@ must be remembered only until everyone is named again: something older may still
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from typing import Any
+from typing import Any, Final
 
 from msgspec.structs import replace
 
 from streams.monitor.messages import PanePart, Serving, Waiting
+
+_FOR_EVER: Final = 1 << 62
 
 
 class Open:
@@ -21,13 +23,15 @@ class Open:
     is presumed lost.
     """
 
-    __slots__ = ("_none_lost_before", "_served", "serves", "waits")
+    __slots__ = ("_counted_at", "_holds_until", "_lost", "_served", "serves", "waits")
 
     def __init__(self, waiting: Iterable[Waiting] = (), serving: Iterable[Serving] = ()) -> None:
         self.waits: dict[str, tuple[tuple[int, int], ...]] = {}
         self.serves: dict[str, tuple[int, ...]] = {}
         self._served = 0
-        self._none_lost_before = 0
+        # Of these so many were presumed lost at `_counted_at`, and are before `_holds_until`.
+        self._lost = 0
+        self._counted_at = self._holds_until = 0
         for name, entered_at, lost_at in waiting:
             self.waits[name] = (*self.waits.get(name, ()), (entered_at, lost_at))
         for name, lost_at in serving:
@@ -53,8 +57,8 @@ class Open:
         serves = other.serves.get(name, ())
         if serves:
             self.serves[name] = serves
-            self._none_lost_before = min(self._none_lost_before, *serves)
         self._served += len(serves) - len(before)
+        self._holds_until = 0 if self._lost else min(self._holds_until, *serves, _FOR_EVER)
 
     def without(self, names: Collection[str]) -> "Open":
         """All but these."""
@@ -72,12 +76,14 @@ class Open:
 
     def served(self, now: int) -> tuple[int, int]:
         """How many are served, and how many of those told are presumed lost by now."""
-        if now < self._none_lost_before:
-            return self._served, 0
-        all_lost_at = [lost_at for stays in self.serves.values() for lost_at in stays]
-        self._none_lost_before = min(all_lost_at, default=0)
-        lost = sum(lost_at <= now for lost_at in all_lost_at)
-        return self._served - lost, lost
+        # Counted anew only when one more is: who never ended may be there in thousands, for days.
+        if not self._counted_at <= now < self._holds_until:
+            all_lost_at = [lost_at for stays in self.serves.values() for lost_at in stays]
+            self._lost = sum(lost_at <= now for lost_at in all_lost_at)
+            self._counted_at = now
+            later = (lost_at for lost_at in all_lost_at if lost_at > now)
+            self._holds_until = min(later, default=_FOR_EVER)
+        return self._served - self._lost, self._lost
 
     def save(self) -> tuple[list[Waiting], list[Serving]]:
         """What makes it again: `Open(*saved)`."""
