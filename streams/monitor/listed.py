@@ -29,7 +29,7 @@ class Open:
         self.waits: dict[str, tuple[tuple[int, int], ...]] = {}
         self.serves: dict[str, tuple[int, ...]] = {}
         self._served = 0
-        # Of these so many were presumed lost at `_counted_at`, and are before `_holds_until`.
+        # From `_counted_at` on, and before `_holds_until`, `_lost` of them are presumed lost.
         self._lost = 0
         self._counted_at = self._holds_until = 0
         for name, entered_at, lost_at in waiting:
@@ -58,7 +58,8 @@ class Open:
         if serves:
             self.serves[name] = serves
         self._served += len(serves) - len(before)
-        self._holds_until = 0 if self._lost else min(self._holds_until, *serves, _FOR_EVER)
+        # Who left may have been one of the lost.
+        self._holds_until = 0 if self._lost else min((self._holds_until, *serves))
 
     def without(self, names: Collection[str]) -> "Open":
         """All but these."""
