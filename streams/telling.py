@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from faust.types import TP
 
@@ -21,6 +21,11 @@ from streams.present import current
 from streams.progress import Progress
 from streams.reading import Reader
 from streams.takeover import Held
+
+BEHIND_MS: Final = 5_000
+"""Between two times that stage 2 is told of a partition that is behind. What its queues show is
+marked as not current meanwhile, and most contacts of a backlog have come and gone until the next
+time, so that little is to be said of them (docs/decisions/0102)."""
 
 
 class Told(NamedTuple):
@@ -58,6 +63,7 @@ class Telling:
         self._progress = progress
         self._telling = asyncio.Lock()
         self._showing = asyncio.Lock()
+        self._all_told_at = 0
 
     @property
     def storing_seconds(self) -> float:
@@ -69,14 +75,24 @@ class Telling:
         return current(self._processed(), ends, now_ms)
 
     async def tell(self, ends: Mapping[TP, int], now_ms: int) -> Told:
-        """Pass on what stage 2 is to know of queues."""
+        """Pass on what stage 2 is to know of queues: at once of partitions that were read up to
+        `now_ms`, seldom of others.
+        """
         async with self._telling:
             read = self.current(ends, now_ms)
             # What lies in a block comes first: told of what came after it alone, stage 2 would show
             # what never was.
-            folds = [held.fold for held in self._held.values() if not held.untold]
+            everything = not 0 <= now_ms - self._all_told_at < BEHIND_MS
+            if everything:
+                self._all_told_at = now_ms
             began = time.monotonic()
-            told = [(f, f.take_partials()) for f in folds if isinstance(f, PartitionFold)]
+            told = [
+                (held.fold, held.fold.take_partials())
+                for tp, held in self._held.items()
+                if isinstance(held.fold, PartitionFold)
+                and not held.untold
+                and (everything or tp.partition in read.get(tp.topic, ()))
+            ]
             took = time.monotonic() - began
             partials = [partial for _, of_fold in told for partial in of_fold]
             heard = not partials

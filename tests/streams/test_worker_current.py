@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import pytest
 from faust.types import TP
 
@@ -13,6 +14,7 @@ from streams.monitor.fold import MonitorFold
 from streams.monitor.messages import Tick, rendered
 from streams.monitor.rules import MonitorRules
 from streams.present import NEARLY_MS, TOLD_LATE_MS, UNKNOWN_END
+from streams.telling import BEHIND_MS
 from streams.transport import Chunk
 from streams.worker import Worker
 from tests.support.monitor import notices_of
@@ -94,6 +96,36 @@ def test_what_is_told_long_after_it_happened_is_not_current(bench: Bench) -> Non
         await again.process(Chunk(CALL_1, [Record(2, now, START_MS + 1_800_000)], 2, 1))
         assert again.ahead.current(ends | {CALL_1: 3}, LATER) == {EVENTS_CALL: (0, 1)}
         await again.stop()
+
+    run(test)
+
+
+def test_stage_2_is_told_at_once_of_what_is_current_and_seldom_of_what_is_behind(
+    bench: Bench,
+) -> None:
+    async def test() -> None:
+        worker = bench.worker()
+
+        async def told_of(now: int) -> list[int]:
+            """The partitions that stage 2 is told of; the end of one has not come."""
+            before = len(bench.reader.told)
+            await worker.ahead.tell({CALL_0: 900, CALL_1: 6}, now)
+            said = [msgspec.json.decode(value) for _, value in bench.reader.told[before:]]
+            return sorted(one["partition"] for one in said)
+
+        await worker.recover(frozenset({CALL_0, CALL_1}))
+        for tp in (CALL_0, CALL_1):
+            await worker.process(chunk(range(3), tp=tp))
+        assert await told_of(LATER) == [0, 1]
+        for tp in (CALL_0, CALL_1):
+            await worker.process(chunk(range(3, 6), tp=tp))
+        assert await told_of(LATER + 1) == [1]
+        assert await told_of(LATER + BEHIND_MS - 1) == []
+        assert await told_of(LATER + BEHIND_MS) == [0]
+        await worker.process(chunk(range(6, 9)))
+        # A clock that is put back is no reason to be silent until it is where it was.
+        assert await told_of(LATER) == [0]
+        await worker.stop()
 
     run(test)
 
