@@ -1,5 +1,5 @@
-"""What aiokafka has fetched, as the transport takes it over: source topics' records as they were
-parsed, many at a time. Reaches into aiokafka's fetcher, and touches nothing else.
+"""What aiokafka has fetched, as the transport takes it over: what is read of source topics'
+records, many at a time. Reaches into aiokafka's fetcher, and touches nothing else.
 """
 
 from collections import OrderedDict
@@ -11,13 +11,15 @@ from aiokafka.consumer.fetcher import READ_COMMITTED, FetchResult, PartitionReco
 from aiokafka.errors import CorruptRecordException
 from aiokafka.structs import TopicPartition
 
+from streams.fold.heard import as_parsed
+
 
 class Fetched(OrderedDict[TopicPartition, Any]):
     """What aiokafka has fetched and not handed over, by partition.
 
-    Records of source topics are handed over as its parser made them: putting each into an object of
-    its own, with topic, partition and sizes, costs more than reading it. And they are taken from
-    its parser a batch at a time, without a step of the interpreter for each of those between.
+    Of records of source topics only what is read of them is handed over: putting each into an
+    object with topic, partition and sizes costs more than reading it. And they are taken from its
+    parser a batch at a time, without a step of the interpreter for each of those between.
     """
 
     def __init__(
@@ -87,5 +89,5 @@ def _batches(parsed: PartitionRecords) -> Iterator[list[Any]]:
             if control and parsed._contains_abort_marker(batch):
                 aborted.discard(producer)
         if not control and not (batch.is_transactional and producer in aborted):
-            yield list(batch)
+            yield as_parsed(batch)
         parsed.next_fetch_offset = batch.next_offset

@@ -177,7 +177,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
             tp.partition,
             last.offset,
             (last.timestamp or 0) / 1000,
-            last.timestamp_type,
+            None,  # nobody asks whose time it is
             [],
             None,
             record,

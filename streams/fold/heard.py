@@ -1,6 +1,6 @@
 """Records as the broker gives them, and events as the fold goes on with them. Pure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
@@ -35,6 +35,35 @@ class Record(Protocol):
     def value(self) -> bytes | None: ...
     @property
     def headers(self) -> Sequence[tuple[str, bytes]]: ...
+
+
+@mypyc_attr(acyclic=True)
+class Parsed:
+    """A record of which no more is kept than is read of it.
+
+    The collector does not look at it: of a parser's own records it looks at each.
+    """
+
+    __slots__ = ("headers", "key", "offset", "timestamp", "value")
+
+    def __init__(
+        self,
+        offset: int,
+        timestamp: int,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Sequence[tuple[str, bytes]],
+    ) -> None:
+        self.offset = offset
+        self.timestamp = timestamp
+        self.key = key
+        self.value = value
+        self.headers = headers
+
+
+def as_parsed(records: Iterable[Record]) -> list[Parsed]:
+    """The same records, each as `Parsed`."""
+    return [Parsed(r.offset, r.timestamp, r.key, r.value, r.headers) for r in records]
 
 
 @mypyc_attr(acyclic=True)
