@@ -24,6 +24,11 @@ COMPILED: Final = (
     "streams/identity/edges.py",
     "streams/identity/erased.py",
     "streams/identity/normalise.py",
+    "streams/monitor/causes.py",
+    "streams/monitor/listed.py",
+    "streams/monitor/queue.py",
+    "streams/monitor/vectors.py",
+    "streams/monitor/windows.py",
 )
 
 

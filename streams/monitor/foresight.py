@@ -165,11 +165,11 @@ def forecast(queue: Queue, rules: MonitorRules) -> tuple[dict[str, float], int |
         or not is_open(queue.now, settings)
     ):
         return {}, None
-    load, waiting = measured(queue, rules), len(queue.waiting()[0])
+    load, waiting = measured(queue, rules), len(queue.standing().waiting)
     if load is None or waiting > MOST_WAITING or load.arrivals * load.handle > MOST_WAITING:
         return {}, None
     # Agents may work for other queues, too: those that serve others now are not here.
-    elsewhere = max(0, agents.get("on_contact", 0) - queue.serving()[0])
+    elsewhere = max(0, agents.get("on_contact", 0) - queue.standing().serving)
     at_work = sum(agents.get(state, 0) for state in AT_WORK) - elsewhere
     present = at_work - agents.get("available", 0) + waiting
     if most_present(load, at_work, present) > MOST_PRESENT:
@@ -223,7 +223,7 @@ def went(queue: Queue, rules: MonitorRules, begin: int, end: int) -> bool | None
     met, counted = met_and_counted(sums, rules.service_level(queue.name[1]))
     counted += sum(
         begin <= entered // 1000 < end and queue.now - entered > settings.target_ms
-        for entered, _ in queue.waiting()[0]
+        for entered, _ in queue.standing().waiting
     )
     return met >= settings.target_ratio * counted if counted else None
 

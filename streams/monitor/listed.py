@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from streams.monitor.messages import PanePart, Serving, Waiting
 
-_FOR_EVER: Final = 1 << 62
+FOR_EVER: Final = 1 << 62
 
 
 class Open:
@@ -75,16 +75,18 @@ class Open:
             for entered_at, lost_at in stays:
                 yield name, entered_at, lost_at
 
-    def served(self, now: int) -> tuple[int, int]:
-        """How many are served, and how many of those told are presumed lost by now."""
+    def served(self, now: int) -> tuple[int, int, int]:
+        """How many are served, how many of those told are presumed lost, and until when that holds
+        if nobody comes or goes.
+        """
         # Counted anew only when one more is: who never ended may be there in thousands, for days.
         if not self._counted_at <= now < self._holds_until:
             all_lost_at = [lost_at for stays in self.serves.values() for lost_at in stays]
             self._lost = sum(lost_at <= now for lost_at in all_lost_at)
             self._counted_at = now
             later = (lost_at for lost_at in all_lost_at if lost_at > now)
-            self._holds_until = min(later, default=_FOR_EVER)
-        return self._served - self._lost, self._lost
+            self._holds_until = min(later, default=FOR_EVER)
+        return self._served - self._lost, self._lost, self._holds_until
 
     def save(self) -> tuple[list[Waiting], list[Serving]]:
         """What makes it again: `Open(*saved)`."""

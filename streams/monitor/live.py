@@ -143,8 +143,8 @@ def live(
 ) -> Live:
     """What is known of a queue at its present instant."""
     settings = rules.queue(queue.name[1])
-    waiting, lost = queue.waiting()
-    serving, lost_serving = queue.serving()
+    standing = queue.standing()
+    waiting = standing.waiting
     agents = queue.agents_by_state()
     service_level = rules.service_level(queue.name[1])
     past = bisect_left(waiting, (queue.now - settings.target_ms,))
@@ -158,8 +158,8 @@ def live(
         waiting=len(waiting),
         longest_waiting=tuple(contact for _, contact in waiting[:20]),
         oldest_enqueued_at=waiting[0][0] if waiting else None,
-        active=serving,
-        presumed_lost=lost + lost_serving,
+        active=standing.serving,
+        presumed_lost=standing.lost,
         agents=agents,
         windows=windows,
         estimated_wait_ms=_estimated_wait_ms(queue, len(waiting), agents),

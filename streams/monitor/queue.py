@@ -12,7 +12,7 @@ from typing import Any, Final
 from schemas.live import WINDOWS
 from schemas.rows import QUEUE_PANE_SECONDS
 from streams.monitor.causes import Causes
-from streams.monitor.listed import Listed, Open, nobody
+from streams.monitor.listed import FOR_EVER, Listed, Open, nobody
 from streams.monitor.messages import PanePart, Partial
 from streams.monitor.rules import MonitorRules
 from streams.monitor.vectors import (
@@ -92,6 +92,22 @@ class Agents:
         return (self.epoch, self.version, self.counts, self.carried)
 
 
+class Standing:
+    """Who is open in a queue; holds before `until` (milliseconds) where nothing more is said.
+
+    `waiting` is (entered_at, interaction) by time, `serving` how many are served, `lost` how many
+    of those told of are presumed lost.
+    """
+
+    __slots__ = ("lost", "serving", "until", "waiting")
+
+    def __init__(self, waiting: list[tuple[int, str]], serving: int, lost: int, until: int) -> None:
+        self.waiting = waiting
+        self.serving = serving
+        self.lost = lost
+        self.until = until
+
+
 class Queue:
     """See the module's docstring. `name` is (tenant, queue)."""
 
@@ -111,11 +127,13 @@ class Queue:
         self.sources: set[Source] = set()
         self.windows: list[Window] = []
         self._open: set[tuple[int, PartKey]] = set()
+        self._standing: Standing | None = None
 
     def begin_windows(self, timezone: str) -> None:
         """Add up the windows from the panes that are there."""
         self.windows = [Window(name, begins_at(name, self.now, timezone)) for name in WINDOWS]
         self._open = set()
+        self._standing = None
         for pane_at, parts in self.parts.items():
             for key, part in parts.items():
                 self._count(pane_at, part.vector, part.bins)
@@ -126,6 +144,7 @@ class Queue:
 
     def take(self, said: Partial, rules: MonitorRules) -> None:
         """Take in a partial."""
+        self._standing = None
         source = (said.topic, said.partition)
         self.sources.add(source)
         known = self.epochs.get(said.topic, 0)
@@ -191,29 +210,32 @@ class Queue:
         if tidy:
             self._tidy()
 
-    def waiting(self) -> tuple[list[tuple[int, str]], int]:
-        """Who waits, (entered_at, interaction) by time; and how many open are presumed lost."""
-        found: list[tuple[int, str]] = []
-        lost = 0
-        now = self.now
+    def standing(self) -> Standing:
+        """Who waits and who is served now."""
+        # Most queues are looked at more often than anything is said of them.
+        known = self._standing
+        if known is None or self.now >= known.until:
+            known = self._standing = self._stands()
+        return known
+
+    def _stands(self) -> Standing:
+        waiting: list[tuple[int, str]] = []
+        serving = lost = 0
+        now, until = self.now, FOR_EVER
         for there in self._listed():
             for contact, stays in there.waits.items():
                 for entered_at, lost_at in stays:
                     if lost_at > now:
-                        found.append((entered_at, contact))
+                        waiting.append((entered_at, contact))
+                        until = min(until, lost_at)
                     else:
                         lost += 1
-        found.sort()
-        return found, lost
-
-    def serving(self) -> tuple[int, int]:
-        """How many are served, and how many of those open are presumed lost."""
-        found = lost = 0
-        for there in self._listed():
-            served, of_lost = there.served(self.now)
-            found += served
+            served, of_lost, holds_until = there.served(now)
+            serving += served
             lost += of_lost
-        return found, lost
+            until = min(until, holds_until)
+        waiting.sort()
+        return Standing(waiting, serving, lost, until)
 
     def agents_by_state(self) -> dict[str, int] | None:
         """How many agents are in which state; None where no agent was ever told of."""
@@ -237,6 +259,7 @@ class Queue:
         `is_erased` is asked with the name and an instant at which the contact was known.
         """
         gone = self.causes.forget(is_erased)
+        self._standing = None
         for pane_at, parts in self.parts.items():
             for key, part in parts.items():
                 gone += part.listed.forget(is_erased, pane_at * 1000)
@@ -288,6 +311,7 @@ class Queue:
 
     def _tidy(self) -> None:
         oldest = self._oldest
+        self._standing = None
         for pane_at in [pane_at for pane_at in self.parts if pane_at < oldest]:
             parts = self.parts[pane_at]
             for key, part in list(parts.items()):

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -13,8 +13,9 @@ from streams.monitor.breaches import Watch
 from streams.monitor.causes import Causes
 from streams.monitor.foresight import Foresight
 from streams.monitor.listed import restored as restored_listed
-from streams.monitor.messages import Missed
-from streams.monitor.queue import Agents, Part, Queue
+from streams.monitor.messages import Missed, Serving, Waiting
+from streams.monitor.queue import Agents, Part, PartKey, Queue, Source
+from streams.monitor.vectors import Vector
 
 STATE_VERSION: Final = 4
 
@@ -29,12 +30,19 @@ class Saved(msgspec.Struct, array_like=True):
     queues: list["SavedQueue"]
 
 
+# In full, so that what is read has tuples where it had them: what is compiled insists on that.
+SavedOpen = tuple[list[Waiting], list[Serving]]
+SavedListed = tuple[int, dict[str, int], SavedOpen, SavedOpen]
+SavedPart = tuple[Source, int, int, Vector, dict[int, int], SavedListed]
+SavedAgents = tuple[int, int, dict[str, int], dict[str, str]]
+
+
 class SavedQueue(msgspec.Struct, array_like=True):
     """What is kept of a queue."""
 
     name: tuple[str, str]
-    parts: list[tuple[int, tuple[str, int, int, str, str], Any]]
-    agents: list[tuple[tuple[str, int], Any]]
+    parts: list[tuple[int, PartKey, SavedPart]]
+    agents: list[tuple[Source, SavedAgents]]
     epochs: dict[str, int]
     heard: dict[str, list[str]]
     totals: list[int]
@@ -96,8 +104,7 @@ def restored_queue(saved: SavedQueue, now: int, timezone: str) -> Queue:
     for pane_at, key, part in saved.parts:
         source, epoch, version, vector, bins, listed = part
         queue.parts.setdefault(pane_at, {})[key] = Part(
-            *((source[0], source[1]), epoch, version, tuple(vector), bins),
-            restored_listed(listed),
+            source, epoch, version, vector, bins, restored_listed(listed)
         )
     queue.agents = {source: Agents(*agents) for source, agents in saved.agents}
     queue.epochs = saved.epochs

@@ -48,7 +48,8 @@ def test_the_laws_of_what_is_compiled_hold_compiled(compiled: Path) -> None:
     )
     assert imported.stdout.startswith(str(compiled))
     assert imported.stdout.strip().endswith(".so")
-    laws = ["tests/streams/fold", "tests/schemas/test_decode.py", "tests/schemas/test_native.py"]
+    of_stages = ["tests/streams/fold", "tests/streams/monitor", "tests/streams/identity"]
+    laws = [*of_stages, "tests/schemas/test_decode.py", "tests/schemas/test_native.py"]
     run = subprocess.run(
         [*python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "pythonpath=", *laws],
         env=environment,
