@@ -30,6 +30,7 @@ from faust.types import TP
 from sinks.writer import Writer
 from streams.blocks import ROW_BYTES, Block, Pace, fill, parts_of, rest_after
 from streams.flight import Flight
+from streams.fold.partition import PartitionFold
 from streams.folds import Fold
 from streams.garbage import put_aside
 from streams.health import Health
@@ -111,6 +112,8 @@ class Worker:
             progress,
         )
         self._buffered_bytes = 0
+        self._events = 0
+        """Applied so far; what the stages tell each other comes even where nothing happens."""
         self._rounds = CheckpointRounds(pace, time.monotonic())
         self._stopped = asyncio.Event()
         self._soon = asyncio.Event()
@@ -273,6 +276,8 @@ class Worker:
         with self._progress.cpu_of("fold"), put_aside(unless=partial(self.lanes.busy, BROKER)):
             fold.apply(records, gap_is_the_logs=holes)
         self._rounds.applied(fold.next_offset - before)
+        if isinstance(fold, PartitionFold):
+            self._events += fold.next_offset - before
 
     async def _talk(self, fold: LinksFold) -> None:
         """Pass on what identifiers say to others, ahead of the rows.
@@ -365,14 +370,26 @@ class Worker:
         """Flush at the pace's rhythm until `stop`; more seldom where storing a block takes long.
 
         An insert costs much the same whatever its size, so who is behind catches up in few blocks.
+        Where events have ceased to come there is nothing to wait for.
         """
         while not self._stopped.is_set():
             self._soon.clear()
             await self.flush(gently=True)
             rest = rest_after(self._flight.last_took_seconds)
             soon = max(rest / 2, min(SOON_SECONDS, self._pace.flush_seconds))
-            if not await _happens(self._stopped, soon):
-                await _happens(self._soon, max(rest, self._pace.flush_seconds) - soon)
+            if await self._goes_on(soon, unless=self._stopped):
+                await self._goes_on(max(rest, self._pace.flush_seconds) - soon, unless=self._soon)
+
+    async def _goes_on(self, seconds: float, unless: asyncio.Event) -> bool:
+        """Wait, while events come, until `unless`; whether they came, and it did not."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            before = self._events
+            if await _happens(unless, min(left, self._pace.flush_seconds)):
+                return False
+            if self._events == before and left > self._pace.flush_seconds:
+                return False
+        return True
 
     async def run_ahead(self) -> None:
         """Serialise what the checkpoints that are due will hold, slice by slice, until `stop`."""

@@ -22,6 +22,25 @@ from tests.support.worker_bench import (
 )
 
 
+def test_what_came_last_does_not_wait_for_more_however_long_storing_took(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.worker.rest_after", lambda _seconds: 3_600.0)
+
+    async def test() -> None:
+        worker = bench.worker(flush_seconds=0.05)
+        await worker.recover(frozenset({CALL_0}))
+        timer = asyncio.create_task(worker.run_timer())
+        await worker.process(chunk(range(3)))
+        await until(lambda: bench.offsets() == [0, 1, 2])
+        await worker.process(chunk(range(3, 6)))
+        await until(lambda: bench.offsets() == [0, 1, 2, 3, 4, 5])
+        assert await worker.stop()
+        await timer
+
+    run(test)
+
+
 def test_a_restart_goes_on_at_the_checkpoint_and_skips_what_it_covers(bench: Bench) -> None:
     async def test() -> None:
         first = bench.worker()
