@@ -80,12 +80,12 @@ class Telling:
         """
         async with self._telling:
             read = self.current(ends, now_ms)
-            # What lies in a block comes first: told of what came after it alone, stage 2 would show
-            # what never was.
             everything = not 0 <= now_ms - self._all_told_at < BEHIND_MS
             if everything:
                 self._all_told_at = now_ms
             began = time.monotonic()
+            # What lies in a block comes first: told of what came after it alone, stage 2 would show
+            # what never was.
             told = [
                 (held.fold, held.fold.take_partials())
                 for tp, held in self._held.items()

@@ -39,10 +39,10 @@ def routes(queues: Queues, tenant: str) -> list[web.RouteDef]:
     answers = _Answers(queues)
 
     async def live(request: web.Request) -> web.Response:
-        text = await answers.of(request.query.get("tenant", tenant))
-        if text is None:
+        body = await answers.of(request.query.get("tenant", tenant))
+        if body is None:
             return web.Response(status=503, text="the store does not answer\n", headers=_HEADERS)
-        return web.Response(text=text, content_type="application/json", headers=_HEADERS)
+        return web.Response(body=body, content_type="application/json", headers=_HEADERS)
 
     return [
         *(web.get(path, _file(*file)) for path, file in _FILES.items()),
@@ -65,20 +65,20 @@ class _Answers:
     def __init__(self, queues: Queues) -> None:
         self._queues = queues
         self._asking = asyncio.Lock()
-        self._last: dict[str, tuple[float, str | None]] = {}
+        self._last: dict[str, tuple[float, bytes | None]] = {}
 
-    async def of(self, tenant: str) -> str | None:
+    async def of(self, tenant: str) -> bytes | None:
         """The JSON of a tenant's queues; None while they cannot be known."""
         async with self._asking:
             since = time.monotonic() - FRESH_SECONDS
             self._last = {name: told for name, told in self._last.items() if told[0] > since}
             if tenant not in self._last:
                 found = await self._queues(tenant)
-                text = None if found is None else _json(tenant, found)
-                self._last[tenant] = time.monotonic(), text
+                told = None if found is None else _json(tenant, found)
+                self._last[tenant] = time.monotonic(), told
             return self._last[tenant][1]
 
 
-def _json(tenant: str, queues: list[dict[str, Any]]) -> str:
+def _json(tenant: str, queues: list[dict[str, Any]]) -> bytes:
     document = {"now": datetime.now(UTC), "tenant": tenant, "queues": queues}
-    return _encode(document).decode()
+    return _encode(document)
