@@ -12,8 +12,8 @@ acknowledged it, and its hops are
     queue_live  from there until the store has a row that shows it
 
 A look costs the worker as much as a scrape, so there are some only while a probe is out; they come
-up to 0.25 s late. Prints the quantiles of hops and of the whole
-ways, and writes them to `build/live.json`.
+up to 0.25 s late. Prints the quantiles of hops and of the whole ways, and how fast the machine was
+(`benchmarks.yardstick`), and writes them to `build/live.json`.
 """
 
 import argparse
@@ -38,6 +38,7 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from benchmarks.worker import COMPILED, MeasuredWorker, Sample, beside
+from benchmarks.yardstick import slowness
 from gateway.publish import Publisher
 from gateway.record import Record
 from schemas.sections import BrokerSettings
@@ -61,9 +62,10 @@ ASK_SECONDS: Final = 0.25
 """Between looks at `/metrics`, and at the store: what they find may have been there for so long. A
 Prometheus looks every few seconds; ten times a second was a third of what the worker did."""
 IDLE_SECONDS: Final = 0.02
-WARM_SECONDS: Final = 15.0
 WAIT_SECONDS: Final = 2.0
 TALK_SECONDS: Final = 20.0
+WARM_SECONDS: Final = WAIT_SECONDS + TALK_SECONDS + 3.0
+"""By then as many contacts end as begin."""
 BATCH_SECONDS: Final = 0.1
 DEADLINE_SECONDS: Final = 60.0
 UNCACHED: Final = "import dashboards.wallboard as page; page.FRESH_SECONDS = 0"
@@ -232,6 +234,7 @@ def _load(bootstrap: str, rate: float) -> None:
 
 def measured(rate: float, seconds: float, *, compiled: bool, core: int) -> None:
     """Run, measure, and print."""
+    slow = slowness(core)
     shutil.rmtree(DIRECTORY, ignore_errors=True)
     DIRECTORY.mkdir(parents=True)
     settings = Settings(data_dir=DIRECTORY / "data", broker=BrokerSettings(partitions=PARTITIONS))
@@ -251,22 +254,23 @@ def measured(rate: float, seconds: float, *, compiled: bool, core: int) -> None:
                 before=UNCACHED,
             ) as worker:
                 list(worker.until(lambda sample: sample.begun, "the first event"))
-                time.sleep(WARM_SECONDS)  # the load's contacts have begun to end
+                time.sleep(WARM_SECONDS)
                 first = worker.sample()
                 probes = asyncio.run(probed(broker.bootstrap, worker.address, seconds))
                 last = worker.sample()
         finally:
             publishing.kill()
             publishing.join()
-    report(rate, probes, first, last)
+    report(rate, probes, first, last, slow)
 
 
-def report(rate: float, probes: Sequence[Probe], first: Sample, last: Sample) -> None:
+def report(rate: float, probes: Sequence[Probe], first: Sample, last: Sample, slow: float) -> None:
     """Print quantiles of every hop, and of the whole ways; keep them."""
     seconds = last.at - first.at
     events = (last.events - first.events) / seconds
     cores = (last.cpu_seconds - first.cpu_seconds) / seconds
     print(f"events/s           {events:>12,.0f} of {rate:,.0f}")
+    print(f"machine            {slow:>12.2f} x as slow as the targets' was")
     print(f"cores              {cores:>12.2f}")
     for name, share in sorted(_threads(first, last).items(), key=lambda item: -item[1])[:THREADS]:
         print(f"  {name:<17}{share:>12.2f}")
@@ -286,6 +290,7 @@ def report(rate: float, probes: Sequence[Probe], first: Sample, last: Sample) ->
     told = {
         "asked_events_per_second": rate,
         "events_per_second": events,
+        "slowness": slow,
         "cores": cores,
         "seconds": found,
         "load_average": os.getloadavg()[0],

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final, Self
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from clickhouse_connect import get_client
 from clickhouse_connect.driver.compression import get_compressor
@@ -40,6 +40,13 @@ EMBEDDED: Final = "embedded"
 
 SESSION_SETTINGS: Final = {"session_timezone": "UTC"}
 """The embedded engine otherwise takes the host's time zone for zoneless times."""
+
+ENGINE_SETTINGS: Final = {
+    # Merges share the worker's cores here, come in bursts, and nobody waits for them: a thread that
+    # reads gets three times as much of a core that both want (docs/decisions/0103).
+    "os_threads_nice_value_merge_mutate": 5,
+}
+"""What a server has in its configuration, for the embedded engine."""
 
 INSERT_SETTINGS: Final = {
     # An asynchronous insert is acknowledged before it is stored or with other people's rows; a
@@ -238,7 +245,10 @@ def _open_embedded(path: Path, database: str) -> Store:
         try:
             Path(directory).mkdir(parents=True, exist_ok=True)
             client = get_client(
-                interface="chdb", path=directory, tz_mode="aware", settings=SESSION_SETTINGS
+                interface="chdb",
+                path=f"{directory}?{urlencode(ENGINE_SETTINGS)}",
+                tz_mode="aware",
+                settings=SESSION_SETTINGS,
             )
         except (ClickHouseError, OSError) as error:
             words = f"cannot be opened: {error}"

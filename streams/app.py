@@ -58,9 +58,10 @@ PIPELINE: Final = "stage1"
 PROGRESS_SECONDS: Final = 0.05
 WATCH_SECONDS: Final = 1.0
 TELL_SECONDS: Final = 0.25
-TELL_REST: Final = 9.0
-"""Telling is followed by so many times what it took, up to a second: where tens of thousands are
-open at once it would take more of the worker than reading does."""
+TELL_REST: Final = 4.0
+"""Telling is followed by so many times its processor time, up to a second: where tens of thousands
+are open at once it would take more of the worker than reading does. By the clock it would be the
+seldomer where the store's threads use the same core."""
 LONGEST_TELL_SECONDS: Final = 1.0
 TICK_SECONDS: Final = 1.0
 SHOW_SECONDS: Final = 0.5

@@ -31,8 +31,8 @@ time, so that little is to be said of them (docs/decisions/0102)."""
 class Told(NamedTuple):
     """What came of telling stage 2 of queues.
 
-    `seconds` is what finding out took; `current` which partitions had been read up to the present
-    as it began, as `streams.present` says: of those all is told that was read by then.
+    `seconds` is the processor time of finding out; `current` which partitions had been read up to
+    the present as it began, as `streams.present` says: of those all is told that was read by then.
     """
 
     seconds: float
@@ -83,7 +83,7 @@ class Telling:
             everything = not 0 <= now_ms - self._all_told_at < BEHIND_MS
             if everything:
                 self._all_told_at = now_ms
-            began = time.monotonic()
+            began = time.thread_time()
             # What lies in a block comes first: told of what came after it alone, stage 2 would show
             # what never was.
             told = [
@@ -93,7 +93,7 @@ class Telling:
                 and not held.untold
                 and (everything or tp.partition in read.get(tp.topic, ()))
             ]
-            took = time.monotonic() - began
+            took = time.thread_time() - began
             partials = [partial for _, of_fold in told for partial in of_fold]
             heard = not partials
             if partials:

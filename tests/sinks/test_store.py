@@ -14,7 +14,7 @@ from schemas.rows import EventRow, InteractionRow, KpiPaneRow, Row
 from schemas.tables import TABLES
 from sinks.errors import StoreMisconfigured, StoreRefused, StoreUnavailable
 from sinks.migrate import migrate
-from sinks.store import EMBEDDED, Store, open_store
+from sinks.store import EMBEDDED, ENGINE_SETTINGS, Store, open_store
 from tests.support.clickhouse import PROJECT, ClickHouseServer, embedded_path
 from tests.support.clickhouse_http import Fault
 from tests.support.rows import NOON, row
@@ -283,3 +283,12 @@ def test_two_stores_share_the_embedded_engine(embedded_store: Store) -> None:
     with open_store(EMBEDDED, path=embedded_path(), database=embedded_store.database) as reader:
         assert reader.query("SELECT event_id FROM events") == [{"event_id": "e-1"}]
     assert embedded_store.ping()
+
+
+def test_the_embedded_engine_goes_by_the_settings_of_a_server(embedded_store: Store) -> None:
+    embedded_store.create_database()
+    told = embedded_store.query(
+        "SELECT name, value FROM system.server_settings WHERE name IN {names:Array(String)}",
+        {"names": list(ENGINE_SETTINGS)},
+    )
+    assert {row["name"]: int(row["value"]) for row in told} == ENGINE_SETTINGS
