@@ -167,17 +167,20 @@ def _workers_table() -> list[str]:
 
 
 def _state_table() -> list[str]:
-    head = ["open contacts", "bytes each", "serialise s", "compress s", "checkpoint MiB", "read s"]
     return _table(
-        head,
+        [
+            *("open contacts", "bytes each", "at rest"),
+            *("serialise s", "compress s", "checkpoint MiB", "begin s"),
+        ],
         [
             [
                 f"{n:,}",
                 f"{point['bytes_an_open_contact']:,.0f}",
+                f"{point['bytes_at_rest']:,.0f}",
                 f"{point['snapshot_seconds']:.2f}",
                 f"{point['compress_seconds']:.2f}",
                 f"{point['checkpoint_bytes'] / MIB:.1f}",
-                f"{point['restore_seconds']:.2f}",
+                f"{point['begin_seconds']:.2f}",
             ]
             for n, point in _points("state").items()
         ],

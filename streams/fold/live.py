@@ -16,14 +16,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
-from mypy_extensions import mypyc_attr
+from mypy_extensions import i64, mypyc_attr
 
 from streams.fold.agents import AgentTimeline, states_in
 from streams.fold.interaction import interaction_of
 from streams.fold.known import Interaction
 from streams.fold.legs import Leg
 from streams.fold.output import Place, RowTuple
-from streams.fold.panes import QUEUE_COUNTS, Contribution, Pane, PaneKey
+from streams.fold.panes import QUEUE_COUNTS, Pane, PaneKey
 from streams.fold.rules import DAY_MS, FoldRules
 from streams.fold.state import State, Subject
 
@@ -48,21 +48,23 @@ _to_json: Final = msgspec.json.Encoder().encode
 
 @mypyc_attr(acyclic=True)
 class Open:
-    """A contact in a pane that waits (`entered_at`) or is served (`entered_at` is negative)."""
+    """A visit that waits (`entered_at`) or is served (`entered_at` is negative); `also` the next of
+    the same contact.
+    """
 
-    __slots__ = ("carried", "entered_at", "key", "lost_at", "subject")
+    __slots__ = ("also", "carried", "entered_at", "key", "lost_at")
 
     def __init__(
-        self, key: PaneKey, subject: Subject, entered_at: int, lost_at: int, carried: bool
+        self, key: PaneKey, entered_at: int, lost_at: int, carried: bool, also: "Open | None"
     ) -> None:
         self.key = key
-        self.subject = subject
-        self.entered_at = entered_at
-        self.lost_at = lost_at
+        self.entered_at: i64 = entered_at
+        self.lost_at: i64 = lost_at
         self.carried = carried
+        self.also = also
 
 
-_NOBODY: Final[dict[Subject, list[Open]]] = {}
+_NOBODY: Final[dict[Subject, Open]] = {}
 
 
 class LivePart:
@@ -77,8 +79,9 @@ class LivePart:
         self._channel = channel
         self._rules = rules
         self._horizon_ms = rules.horizons_ms.get(channel, 0)
-        self._open: dict[Subject, list[Open]] = {}
-        self._in_pane: dict[PaneKey, dict[Subject, list[Open]]] = {}
+        self._open: dict[Subject, Open] = {}
+        self._in_pane: dict[PaneKey, dict[Subject, Open]] = {}
+        """The contacts of each pane, by what is open of them anywhere."""
         self._named: dict[PaneKey, dict[Subject, Missed | None]] = {}
         """Who may not be in a pane as when it was told last, and what they missed there."""
         self._shortest: dict[str, int] = {}
@@ -99,8 +102,9 @@ class LivePart:
             carried = interaction.changed < base
             if carried:
                 self._carried.add(subject)
-            if _has_open(interaction.contributions):
+            if _has_open(interaction.pane_keys):
                 self._list(subject, interaction_of(interaction.facts.values()), carried)
+                interaction.pack()
         for pane in state.panes.values():
             self.pane_changed(pane)
         for subject, agent in state.agents.items():
@@ -127,8 +131,9 @@ class LivePart:
 
     def gone(self, subject: Subject) -> None:
         """A contact is over, or not held any more."""
-        for listed in self._open.pop(subject, ()):
-            key = listed.key
+        visit = self._open.pop(subject, None)
+        while visit is not None:
+            key = visit.key
             self._name(key, subject, None)
             inside = self._in_pane.get(key)
             if inside is not None:
@@ -136,6 +141,7 @@ class LivePart:
                 if not inside:
                     del self._in_pane[key]
             self._touch(key)
+            visit = visit.also
 
     def agent_changed(self, timeline: AgentTimeline) -> None:
         """An agent's state is not as it was."""
@@ -244,8 +250,8 @@ class LivePart:
         named = self._named.get(key, {})
         if pane.named < 0 or pane.named + len(named) > len(inside):
             pane.named = 0
-            for listed in inside.values():
-                self._say(said, listed)
+            for subject, visits in inside.items():
+                self._say(said, key, subject[1], visits)
         else:
             pane.named += len(named)
             said["changes"] = True
@@ -255,19 +261,22 @@ class LivePart:
                 if of_contact is None:
                     gone.append(subject[1])
                 else:
-                    self._say(said, of_contact)
+                    self._say(said, key, subject[1], of_contact)
             if gone:
                 said["gone"] = gone
         if missed := [one for one in named.values() if one is not None]:
             said["missed"] = missed
         pane.listed = bool(inside)
 
-    def _say(self, said: dict[str, Any], listed: list[Open]) -> None:
-        """Say how a contact waits or is served."""
-        for one in listed:
+    def _say(self, said: dict[str, Any], key: PaneKey, name: str, visits: Open) -> None:
+        """Say how a contact waits or is served in a pane."""
+        visit: Open | None = visits
+        while visit is not None:
+            one, visit = visit, visit.also
+            if one.key != key:
+                continue
             if one.carried and self._place.partition != 0:
                 continue  # partition 0 speaks for them
-            name = one.subject[1]
             if one.entered_at >= 0:
                 waiting = said.setdefault("carried_waiting" if one.carried else "waiting", [])
                 waiting.append((name, one.entered_at, one.lost_at))
@@ -276,11 +285,22 @@ class LivePart:
                 serving.append((name, one.lost_at))
 
     def _list(self, subject: Subject, known: Interaction, carried: bool) -> None:
-        found: list[Open] = []
         lost_at = known.last_event_at + self._horizon_ms
+        first: Open | None = None
+        last: Open | None = None
         for visit in known.visits:
             pane_at = visit.entered_at // 10_000 * 10
-            key = (subject[0], visit.queue, self._channel, known.direction, "offered", pane_at)
+            key: PaneKey = (
+                subject[0],
+                visit.queue,
+                self._channel,
+                known.direction,
+                "offered",
+                pane_at,
+            )
+            pane = self._state.panes.get(key)
+            if pane is not None:
+                key = pane.key  # that of a pane is there anyway; this one would stay beside it
             # Also where they came and went since: whoever told of this before, and was killed, may
             # have named them.
             self._name(key, subject, self._missed(subject, visit))
@@ -290,12 +310,17 @@ class LivePart:
                 entered_at = -1
             else:
                 continue
-            listed = Open(key, subject, entered_at, lost_at, carried)
-            found.append(listed)
-            self._in_pane.setdefault(key, {}).setdefault(subject, []).append(listed)
-            self._touch(key)
-        if found:
-            self._open[subject] = found
+            one = Open(key, entered_at, lost_at, carried, None)
+            if first is None or last is None:
+                first = one
+            else:
+                last.also = one
+            last = one
+            self._in_pane.setdefault(key, {})[subject] = first
+            if pane is not None:
+                self._panes[key] = pane
+        if first is not None:
+            self._open[subject] = first
 
     def _name(self, key: PaneKey, subject: Subject, missed: Missed | None) -> None:
         named = self._named.get(key)
@@ -363,11 +388,10 @@ def _in_records(panes: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
     yield some
 
 
-def _has_open(contributions: "list[Contribution] | tuple[Contribution, ...]") -> bool:
-    """Whether a visit that began is not concluded yet."""
+def _has_open(contributions: list[PaneKey]) -> bool:
+    """Whether a visit that began is not concluded yet, by the panes it contributes to."""
     left = 0
-    for contribution in contributions:
-        key = contribution.key
+    for key in contributions:
         if len(key) == 6:
             left += 1 if key[OFFERED] == "offered" else -1
     return left > 0

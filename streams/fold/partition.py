@@ -221,7 +221,7 @@ class PartitionFold:
         """What stage 2 is to be told since the last call or `drain`: rows of `PartialRecord`."""
         live = self._live
         for interaction, known in self._unseen.items():
-            live.seen((interaction.tenant, interaction.interaction_id), known)
+            live.seen(interaction.subject, known)
         self._unseen.clear()
         for pane in self._panes.take_untold():
             live.pane_changed(pane)
@@ -309,7 +309,7 @@ class PartitionFold:
                 return True
         key = key_of(heard.source, heard.id)
         if state is None:
-            state = InteractionState(heard.tenant, heard.subject, heard.source, at, {})
+            state = InteractionState(subject, self.state.source_named(heard.source), at, {})
             self.state.interactions[subject] = state
         elif key in state.facts:
             self._pending.counts["repeated", ""] += 1

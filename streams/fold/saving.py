@@ -20,11 +20,11 @@ class Saving:
     """The contacts of one partition that are to be serialised.
 
     Args:
-        contacts: those that are held already, of none of which the saved form is kept.
+        contacts: those that are held already.
     """
 
     def __init__(self, contacts: Iterable[InteractionState]) -> None:
-        self._unsaved: deque[InteractionState] = deque(contacts)
+        self._unsaved = deque(contact for contact in contacts if not contact.is_saved)
         """Each once; those that changed long ago come first, and will rarely change again."""
         self._saved: list[InteractionState] = []
         """For the next checkpoint, since the last one."""

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 from msgspec import Raw
-from mypy_extensions import mypyc_attr
+from mypy_extensions import i64, mypyc_attr
 
 from streams.fold.agents import AgentTimeline, SavedTimeline, restored
 from streams.fold.expiry import minute_of
@@ -50,10 +50,14 @@ class InteractionState:
     of its source at which it may be let go, `changed` the version under which its latest fact was
     taken in.
 
+    There are as many as contacts are held: `subject` is the key under which they are, and that all
+    else has of them, and numbers are kept in place.
+
     Contacts are held for hours after their last event, as objects that a checkpoint would go
     through and the collector, too. So the saved form is kept until something changes, and once it
-    went into a checkpoint and is due for the next, it is all that is kept: facts and contributions
-    are made again of it when they are asked for. Facts are added by `add` alone.
+    went into a checkpoint and is due for the next, or came out of one, it is all that is kept:
+    facts and contributions are made again of it when they are asked for. Facts are added by `add`
+    alone.
     """
 
     __slots__ = (
@@ -63,32 +67,35 @@ class InteractionState:
         "_facts",
         "_packed",
         "_saved",
-        "interaction_id",
         "is_gone",
         "opened_at",
         "source",
-        "tenant",
+        "subject",
     )
 
     def __init__(
-        self,
-        tenant: str,
-        interaction_id: str,
-        source: str,
-        opened_at: int,
-        facts: dict[int, Fact],
+        self, subject: Subject, source: str, opened_at: int, facts: dict[int, Fact]
     ) -> None:
-        self.tenant = tenant
-        self.interaction_id = interaction_id
+        self.subject: Final = subject
         self.source = source
-        self.opened_at = opened_at
+        self.opened_at: i64 = opened_at
         self._facts = facts
         self._contributions: list[Contribution] = []
-        self._expires_at = 0
-        self._changed = 0
+        self._expires_at: i64 = 0
+        self._changed: i64 = 0
         self._saved = b""
         self._packed = False
         self.is_gone = False
+
+    @property
+    def tenant(self) -> str:
+        """Whose it is."""
+        return self.subject[0]
+
+    @property
+    def interaction_id(self) -> str:
+        """Its name in its source."""
+        return self.subject[1]
 
     @property
     def facts(self) -> dict[int, Fact]:
@@ -155,8 +162,7 @@ class InteractionState:
         if not self._saved:
             self._saved = _encoder.encode(
                 (
-                    self.tenant,
-                    self.interaction_id,
+                    *self.subject,
                     self.source,
                     self.opened_at,
                     [fact.save() for fact in self._facts.values()],
@@ -167,9 +173,16 @@ class InteractionState:
             )
         return self._saved
 
+    def restored(self, saved: bytes, expires_at: int, changed: int) -> None:
+        """Nothing is known of it but this saved form."""
+        self._expires_at = expires_at
+        self._changed = changed
+        self._saved = saved
+        self.pack()
+
     def pack(self) -> None:
-        """Keep the saved form alone; the contact is saved."""
-        if not self._packed:
+        """Keep the saved form alone, if it is kept at all."""
+        if self._saved and not self._packed:
             self._packed = True
             self._facts = _NO_FACTS
             self._contributions = _NO_CONTRIBUTIONS
@@ -183,13 +196,20 @@ class InteractionState:
         held = self._contributions
         if self._packed:
             # Most are packed by then, and only their panes are asked for.
-            held = [Contribution(key, ()) for key, _, _ in _keys_decoder.decode(self._saved)[5]]
+            held = [Contribution(key, ()) for key in self.pane_keys]
         self.is_gone = True
         self._facts = _NO_FACTS
         self._contributions = _NO_CONTRIBUTIONS
         self._saved = b""
         self._packed = False
         return held
+
+    @property
+    def pane_keys(self) -> list[PaneKey]:
+        """Of its contributions; of one that is packed without making those anew."""
+        if not self._packed:
+            return [contribution.key for contribution in self._contributions]
+        return [key for key, _, _ in _keys_decoder.decode(self._saved)[5]]
 
     def _unpack(self) -> None:
         saved: _SavedInteraction = _interaction_decoder.decode(self._saved)
@@ -235,6 +255,7 @@ class State:
         "event_time",
         "interactions",
         "let_go_ahead",
+        "names",
         "next_offset",
         "panes",
         "produced_at",
@@ -250,6 +271,13 @@ class State:
         self.agents: dict[Subject, AgentState] = {}
         self.panes: dict[PaneKey, Pane] = {}
         self.let_go_ahead: list[LetGo] = []
+        self.names: dict[str, str] = {}
+
+    def source_named(self, name: str) -> str:
+        """The name of a source as every contact has it: each event tells it anew, and few sources
+        tell of all contacts.
+        """
+        return self.names.setdefault(name, name)
 
 
 # Saved as tuples: compiled (deploy/compile_fold.py), a msgspec structure would be saved otherwise.
@@ -260,19 +288,21 @@ _Saved = tuple[
     int,
     int,
     dict[str, tuple[int, int]],
-    list[_SavedInteraction],
+    list[Raw],
     list[tuple[SavedTimeline, int]],
     list[SavedPane],
     list[tuple[dict[str, int], list[int]]],
 ]
-"""next_offset, event_time, produced_at, sources (latest, heard_at), interactions, agents (timeline,
-changed), panes, let_go_ahead (clocks, subjects)"""
+"""next_offset, event_time, produced_at, sources (latest, heard_at), interactions (each a
+`_SavedInteraction`), agents (timeline, changed), panes, let_go_ahead (clocks, subjects)"""
 _PARTS: Final = 8
 
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _decoder: Final = msgspec.msgpack.Decoder(_Saved)
 _interaction_decoder: Final = msgspec.msgpack.Decoder(_SavedInteraction)
+_head_decoder: Final = msgspec.msgpack.Decoder(tuple[str, str, str, int, Raw, Raw, int, int])
+"""Of an interaction, all but its facts and contributions."""
 _keys_decoder: Final = msgspec.msgpack.Decoder(
     tuple[Raw, Raw, Raw, Raw, Raw, list[tuple[PaneKey, Raw, Raw]], Raw, Raw]
 )
@@ -349,19 +379,24 @@ def restore(saved: bytes, version: int = STATE_VERSION) -> State:
         pane.counts = counts
         pane.bins = bins
         state.panes[key] = pane
-    for tenant, interaction_id, source, opened_at, facts, contributions, *rest in interactions:
-        by_key = _facts_of(facts)
-        interaction = InteractionState(tenant, interaction_id, source, opened_at, by_key)
-        held = []
-        for key, contributed, waits in contributions:
-            contribution = Contribution(key, contributed, waits)
-            contribution.pane = state.panes.get(contribution.key)
-            held.append(contribution)
-        interaction.contributions = held
-        interaction.expires_at, interaction.changed = rest
-        state.interactions[tenant, interaction_id] = interaction
+    for raw in interactions:
+        interaction = _restored(state, bytes(raw))
+        state.interactions[interaction.subject] = interaction
     state.let_go_ahead = [LetGo(clocks, set(subjects)) for clocks, subjects in ahead]
     return state
+
+
+def _restored(state: State, saved: bytes) -> InteractionState:
+    """An interaction as it is kept at rest: most will not be asked for anything."""
+    try:
+        head = _head_decoder.decode(saved)
+    except msgspec.MsgspecError as damage:
+        raise StateUnreadable(f"state is damaged: {damage}") from damage
+    tenant, interaction_id, source, opened_at, _, _, expires_at, changed = head
+    subject = (tenant, interaction_id)
+    interaction = InteractionState(subject, state.source_named(source), opened_at, _NO_FACTS)
+    interaction.restored(saved, expires_at, changed)
+    return interaction
 
 
 def _facts_of(saved: list[SavedFact]) -> dict[int, Fact]:

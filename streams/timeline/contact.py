@@ -42,7 +42,7 @@ def contact_of_events(
         return None
     known = interaction_of(facts.values())
     _, event = next(iter(told.values()))
-    state = InteractionState(event.tenant, event.subject, "", known.started_at, facts)
+    state = InteractionState((event.tenant, event.subject), "", known.started_at, facts)
     shown = identifiers.of(event.tenant, known.identifiers)
     row = interaction_row(state, known, shown, strongest(shown), channel, _NOWHERE, 0)
     ordered = (told[fact.key] for fact in in_order(facts.values()))

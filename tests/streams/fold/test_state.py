@@ -8,13 +8,21 @@ from hypothesis import given
 
 from streams.fold import state as state_module
 from streams.fold.partition import PartitionFold
-from streams.fold.state import STATE_VERSION, State, StateUnreadable, restore, snapshot
+from streams.fold.state import (
+    STATE_VERSION,
+    InteractionState,
+    State,
+    StateUnreadable,
+    restore,
+    snapshot,
+)
 from tests.support.contact_centre import HASTY, chaos
 from tests.support.fold import Record
 
-NOT_SAVED = {"told", "listed", "named", "expected", "saved", "_saved"}
+NOT_SAVED = {"told", "listed", "named", "expected", "saved", "_saved", "pane", "names"}
 """What stage 2 knows of a pane: after a restart it is told once more (`streams.fold.live`). Whether
-it is to come up: the ledger of a restored state finds that out. And what was serialised already."""
+it is to come up: the ledger of a restored state finds that out. What was serialised already,
+where a contribution's pane is (it is found by its key), and how sources are named."""
 
 
 @given(chaos())
@@ -31,6 +39,8 @@ def plain(value: Any) -> Any:
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list):
         return [plain(item) for item in value]
+    if isinstance(value, InteractionState):
+        assert value.facts  # makes them anew, where they were packed
     # Compiled, a class has its attributes' names elsewhere.
     names = getattr(value, "__mypyc_attrs__", None) or getattr(value, "__slots__", None)
     kept = [name for name in names or () if name not in NOT_SAVED]
@@ -43,6 +53,26 @@ def test_what_is_saved_in_parts_is_what_is_saved_at_once(log: list[Record]) -> N
     fold.apply(log)
     saved = fold.snapshot()
     assert msgspec.msgpack.encode(msgspec.msgpack.decode(saved)) == saved
+
+
+@given(chaos())
+def test_what_is_restored_is_as_if_nothing_had_been_asked_of_it(log: list[Record]) -> None:
+    fold = PartitionFold("events.call", 0, "log", 1, HASTY)
+    fold.apply(log)
+    saved = fold.snapshot()
+    state = restore(saved)
+    assert all(contact.is_saved for contact in state.interactions.values())
+    assert snapshot(state) == saved
+    begun = PartitionFold("events.call", 0, "log", 1, HASTY, state)
+    assert begun.prepare(0) == 0
+    assert begun.snapshot() == saved
+
+
+def test_damage_within_a_contact_is_told_as_such() -> None:
+    fields = msgspec.msgpack.decode(snapshot(State()))
+    fields[4] = [["default", "call-1"]]
+    with pytest.raises(StateUnreadable, match="damaged"):
+        restore(msgspec.msgpack.encode(fields))
 
 
 def test_an_empty_state_is_saved_too() -> None:
