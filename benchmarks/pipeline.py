@@ -29,7 +29,15 @@ from typing import Any, Final, cast, get_args
 from benchmarks.expected import ORACLE_EVENTS, check, check_by_oracle, counts_of
 from benchmarks.peers.run import NAMES, measured_peers
 from benchmarks.records import Load, Source, publish, records_of
-from benchmarks.worker import COMPILED, MeasuredWorker, Sample, beside, decode_us, stages
+from benchmarks.worker import (
+    COMPILED,
+    LOOK_SECONDS,
+    MeasuredWorker,
+    Sample,
+    beside,
+    decode_us,
+    stages,
+)
 from benchmarks.yardstick import slowness
 from schemas.settings import Settings, load_settings
 from schemas.topics import IDENTITY_LINKS
@@ -174,7 +182,7 @@ def span(worker: MeasuredWorker, ends: Mapping[tuple[str, int], int]) -> tuple[S
         reached = sample.covered()
         return all(reached.get(place, 0) >= end for place, end in ends.items())
 
-    for sample in worker.until(covered, "the last event"):
+    for sample in worker.until(covered, "the last event", LOOK_SECONDS):
         if sample.rows > last.rows:
             last = sample
     return first, last

@@ -24,8 +24,10 @@ from benchmarks.records import RECORDS, Load, sample_of
 
 COMPILED: Final = Path("build") / "compiled"
 DEADLINE_SECONDS: Final = 1_800.0
-LOOK_SECONDS: Final = 0.25
-"""Between looks at the worker's metrics, which cost it some milliseconds each."""
+WAIT_SECONDS: Final = 0.25
+"""Between looks at a worker that has nothing to do yet."""
+LOOK_SECONDS: Final = 1.0
+"""Between looks at one that works: with a thousand queues each costs it some 40 ms."""
 FACTS: Final = (
     "events",
     "interactions",
@@ -146,7 +148,12 @@ class MeasuredWorker:
             time.monotonic(), metrics, _threads(self.pid), cpu_seconds(self.pid), _written(self.pid)
         )
 
-    def until(self, condition: Callable[[Sample], bool], what: str) -> Iterator[Sample]:
+    def until(
+        self,
+        condition: Callable[[Sample], bool],
+        what: str,
+        rest_seconds: float = WAIT_SECONDS,
+    ) -> Iterator[Sample]:
         """Looks, each after a rest, up to the one that meets `condition`.
 
         Raises `SystemExit` when the worker ends or the time is over.
@@ -159,7 +166,7 @@ class MeasuredWorker:
                 return
             if time.monotonic() > deadline or self._process.poll() is not None:
                 raise SystemExit(f"the worker did not come to {what}; see {self._log}")
-            time.sleep(LOOK_SECONDS)
+            time.sleep(rest_seconds)
 
     def peak_rss_bytes(self) -> int:
         return _status(self.pid, "VmHWM")

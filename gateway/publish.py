@@ -20,6 +20,11 @@ from gateway.record import Record
 
 log = logging.getLogger(__name__)
 
+# Whatever keeps a broker from giving out producer ids is raised to us, and told with what follows.
+logging.getLogger("aiokafka.producer.sender").addFilter(
+    lambda record: "InitProducerIdRequest" not in str(record.msg)
+)
+
 BATCH_BYTES: Final = 512 * 1024
 """Half of what a Kafka topic takes in one batch by default, in case other producers share it."""
 MAX_REQUEST_BYTES: Final = 16 * 1024 * 1024

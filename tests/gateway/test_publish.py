@@ -105,6 +105,17 @@ def test_a_missing_broker_is_an_error_that_names_it(caplog: pytest.LogCaptureFix
         asyncio.run(run())
 
 
+def test_a_broker_without_producer_ids_is_no_error(
+    broker: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def run() -> None:
+        async with Publisher(broker) as publisher:
+            await publisher.publish(records_of(topic_on(broker), keys=1, each=1, size=10))
+
+    asyncio.run(run())
+    assert [r.getMessage() for r in caplog.records if r.levelno >= logging.ERROR] == []
+
+
 def test_headers_go_along_and_a_partition_that_is_named_is_taken(broker: str) -> None:
     topic = topic_on(broker)
     headers = [("h", b"\xff"), ("h", b"")]
