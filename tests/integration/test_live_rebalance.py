@@ -209,8 +209,9 @@ class Watched:
         self._place = place
         self._centre = centre
         self._next = bisect_right(centre.instants, begun)
-        self._acknowledged = [(0, begun)]
-        """(by the clock of the wall, the instant of the day up to which all was told), in ms"""
+        self._acknowledged = [(0, 0), (round(time.time() * 1000), begun)]
+        """(by the clock of the wall, the instant of the day up to which all was told), in ms. What
+        was read to its end before anything was told is nothing, and is current for as long."""
         self.looks = self.not_current = self.behind = 0
 
     def step(self, workers: list[WorkerProcess]) -> list[Shown]:
