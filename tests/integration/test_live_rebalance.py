@@ -215,10 +215,14 @@ class Watched:
         self.looks = self.not_current = self.behind = 0
 
     def step(self, workers: list[WorkerProcess]) -> list[Shown]:
-        """Tell what is due, one change at least, and look: all that is shown must be allowed."""
+        """Tell what is due, and look: all that is shown must be allowed.
+
+        Nothing is told before it happens: what is minutes ahead of the broker's clock is taken to
+        be of the latest time that can be.
+        """
         instants = self._centre.instants
         now = round(time.time() * 1000) - self._centre.begin
-        self._next = max(self._next + 1, bisect_right(instants, now))
+        self._next = max(self._next, bisect_right(instants, now))
         instant = instants[self._next - 1]
         self._place.publish(self._centre.until(instant))
         self._acknowledged.append((round(time.time() * 1000), instant))
