@@ -16,7 +16,7 @@ import shutil
 from collections import defaultdict
 from pathlib import Path
 from statistics import median
-from typing import get_args
+from typing import Final, get_args
 
 from benchmarks.pipeline import DIRECTORY, fresh, preload, settings_for, span
 from benchmarks.records import Load, Source
@@ -26,7 +26,7 @@ from schemas.topics import DERIVED_TOPICS
 from streams.broker_admin import PLAINTEXT, admin_client
 from streams.parts import create_all_topics
 
-TIMEOUT_SECONDS = 30.0
+TIMEOUT_SECONDS: Final = 30.0
 
 
 def one_turn(
