@@ -24,14 +24,16 @@ if "--compiled" in sys.argv:
 
 import msgspec
 
+from schemas.settings import load_settings
 from schemas.topics import EVENTS_CALL, KPI_PANES
 from streams.fold.heard import Record
 from streams.fold.partition import PartitionFold
 from streams.fold.rules import FoldRules
+from streams.identity.erased import Erased
 from streams.monitor.fold import MonitorFold
 from streams.monitor.messages import Tick, rendered
-from streams.monitor.rules import MonitorRules
 from streams.monitor.samples import values_of
+from streams.rules import monitor_rules_of
 
 PARTITIONS: Final = 4
 AGENTS: Final = 500
@@ -105,8 +107,9 @@ class Measure:
         self.folds = [
             PartitionFold(EVENTS_CALL, n, "log", 1, rules, None) for n in range(PARTITIONS)
         ]
+        monitor_rules = monitor_rules_of(load_settings(None, {}), Erased())
         self.monitors = [
-            MonitorFold(KPI_PANES, n, "panes", 1, MonitorRules()) for n in range(PARTITIONS)
+            MonitorFold(KPI_PANES, n, "panes", 1, monitor_rules) for n in range(PARTITIONS)
         ]
         self.begin()
 

@@ -253,6 +253,11 @@ class QueueSettings(Section):
         return self
 
     @property
+    def has_alerts(self) -> bool:
+        """Whether anything is judged."""
+        return bool(self.alerts or self.compound_alerts)
+
+    @property
     def target_ms(self) -> int:
         """The target in whole milliseconds, as rows hold durations."""
         return round(self.target_seconds * 1000)

@@ -6,13 +6,16 @@ Asks, and changes nothing.
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Protocol
+from typing import Any, Final, Protocol
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from schemas.sections import HttpSettings
-from sinks.metrics import Metrics
+from sinks.metrics import PREFIX, Metrics
+
+OF_QUEUES: Final = f"{PREFIX}_queue"
+"""How the names of all series begin that queues are shown by."""
 
 
 class State(Protocol):
@@ -43,7 +46,8 @@ async def serving(
     `/healthz` answers 200 while the process works, and 503 once it has failed for good: then it
     should be started anew. `/readyz` answers 200 while the worker holds what it was assigned, has
     recovered it, stores what it reads and does not stand still; else 503 and why. `/metrics` is
-    Prometheus' text format.
+    Prometheus' text format; with `?name[]=` once or more, only those metrics, by the names of their
+    series.
     """
 
     async def healthz(_: web.Request) -> web.Response:
@@ -54,9 +58,13 @@ async def serving(
         why = state.not_ready()
         return web.Response(status=503 if why else 200, text=f"{why or 'ready'}\n")
 
-    async def exposition(_: web.Request) -> web.Response:
-        state.show_queues()
-        body = await asyncio.to_thread(generate_latest, metrics.registry)
+    async def exposition(request: web.Request) -> web.Response:
+        names = request.query.getall("name[]", [])
+        asked: Any = metrics.registry.restricted_registry(names) if names else metrics.registry
+        # What is laid out costs most of a scrape where there are many queues.
+        if not names or any(name.startswith(OF_QUEUES) for name in names):
+            state.show_queues()
+        body = await asyncio.to_thread(generate_latest, asked)
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     server = web.Application()

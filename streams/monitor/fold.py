@@ -191,9 +191,11 @@ class MonitorFold(DerivedFold):
         )
 
     def _is_current(self, queue: Queue) -> bool:
-        return bool(queue.sources) and all(
-            self.now - self._current.get(source, 0) <= STALE_MS for source in queue.sources
-        )
+        oldest = self.now - STALE_MS
+        for source in queue.sources:
+            if self._current.get(source, 0) < oldest:
+                return False
+        return bool(queue.sources)
 
     def _tick(self, tick: Tick) -> None:
         self.now = max(self.now, tick.at)
@@ -209,13 +211,14 @@ class MonitorFold(DerivedFold):
                 continue
             queue.advance(self.now, self._timezone(queue))
             foresight = self._foresight.setdefault(name, Foresight())
-            foresight.tick(queue, self._rules, current=self._is_current(queue))
-            seen = self._live(queue)
-            watches = self._watches.setdefault(name, {})
-            for change, breach in judge(watches, seen, judging=seen.current):
-                self._tell(name, change, breach)
-            if not watches:
-                del self._watches[name]
+            current = self._is_current(queue)
+            foresight.tick(queue, self._rules, current=current)
+            watches = self._watches.pop(name, {})
+            if watches or (current and self._rules.queue(name[1]).has_alerts):
+                for change, breach in judge(watches, self._live(queue), judging=current):
+                    self._tell(name, change, breach)
+            if watches:
+                self._watches[name] = watches
 
     def _tell(self, name: QueueName, change: Change, breach: Breach) -> None:
         tenant, queue = name

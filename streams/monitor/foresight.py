@@ -85,7 +85,9 @@ class Foresight(msgspec.Struct, array_like=True):
 
     def brier(self, now: int) -> dict[str, float]:
         """By horizon, the mean squared difference of the forecasts that came due within a day."""
-        found = {}
+        found: dict[str, float] = {}
+        if not self.scores:
+            return found
         for horizon in HORIZONS:
             of = [s for s in self.scores if s.horizon == horizon and _recent(s, now)]
             forecasts = sum(s.forecasts for s in of)

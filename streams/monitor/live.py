@@ -2,52 +2,25 @@
 
 from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from schemas.live import AGENT_STATES, HORIZONS, MOST_CAUSES, QUANTILES, WINDOWS
 from schemas.queues import WINDOWED, AlertThresholds, CompoundAlert, QueueSettings, conditions_of
 from streams.monitor.queue import OUTCOMES, Queue
 from streams.monitor.rules import MonitorRules, ServiceLevel, is_open
-from streams.monitor.vectors import (
-    ABANDONED,
-    ANSWERED,
-    ANSWERED_IN_TARGET,
-    ENDED,
-    FLOWED_OUT,
-    HANDLE,
-    OFFERED,
-    WAIT_ANSWERED,
-    met_and_counted,
-    quantiles_ms,
-    ratio,
-)
-from streams.monitor.windows import Window
+from streams.monitor.vectors import ENDED, HANDLE, ratio
+from streams.monitor.windows import WindowValues
 
 AT_WORK: Final = ("available", "on_contact", "wrapup")
 HANDLE_WINDOW: Final = "1h"
 """The window whose handle times the expected wait is made of."""
 
 
-@dataclass(frozen=True, slots=True)
-class WindowValues:
-    """One window of a queue; times in milliseconds, None where there is nothing to divide by."""
+class Live(NamedTuple):
+    """A queue at `at` (milliseconds). Fields as in `schemas.live.QueueLiveRow`.
 
-    offered: int
-    answered: int
-    abandoned: int
-    flowed_out: int
-    answered_in_target: int
-    service_level: float | None
-    abandonment: float | None
-    speed_of_answer_ms: float | None
-    waits_ms: tuple[float | None, ...]
-    """By `QUANTILES`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Live:
-    """A queue at `at` (milliseconds). Fields as in `schemas.live.QueueLiveRow`."""
+    `causes` names who missed, by the KPI of a rolling window that an alert judges, and the window.
+    """
 
     tenant: str
     queue: str
@@ -67,8 +40,7 @@ class Live:
     forecast: Mapping[str, float | None]
     agents_needed: int | None
     brier: Mapping[str, float]
-    causes: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
-    """By the KPI of a rolling window that an alert judges, and the window: who missed."""
+    causes: Mapping[tuple[str, str], tuple[str, ...]]
 
     def kpi(self, kpi: str, window: str) -> float | None:
         """The value that an alert on `kpi` judges; None where it is not known."""
@@ -149,7 +121,10 @@ def live(
     service_level = rules.service_level(queue.name[1])
     past = bisect_left(waiting, (queue.now - settings.target_ms,))
     past_target = [entered // 1000 for entered, _ in waiting[:past]]
-    windows = {window.name: _values(window, service_level, past_target) for window in queue.windows}
+    windows = {
+        window.name: window.values(service_level, past - bisect_left(past_target, window.begin))
+        for window in queue.windows
+    }
     return Live(
         tenant=queue.name[0],
         queue=queue.name[1],
@@ -176,6 +151,8 @@ def live(
 def _causes(
     queue: Queue, settings: QueueSettings, rule: ServiceLevel, waiting: list[tuple[int, str]]
 ) -> dict[tuple[str, str], tuple[str, ...]]:
+    if not settings.has_alerts:
+        return {}
     begins = {window.name: window.begin * 1000 for window in queue.windows}
     judged = {(kpi, alert.window) for kpi, alert in settings.alerts.items()}
     for alert in settings.compound_alerts.values():
@@ -200,24 +177,6 @@ def _causes(
             case "average_speed_of_answer_seconds":
                 found[kpi, window] = queue.causes.of_answer(begin)
     return found
-
-
-def _values(window: Window, rule: ServiceLevel, past_target: list[int]) -> WindowValues:
-    sums = window.sums
-    met, counted = met_and_counted(sums, rule)
-    # Cisco's service-level event: who waits past the target has missed it, whatever follows.
-    missed = len(past_target) - bisect_left(past_target, window.begin)
-    return WindowValues(
-        offered=sums[OFFERED],
-        answered=sums[ANSWERED],
-        abandoned=sums[ABANDONED],
-        flowed_out=sums[FLOWED_OUT],
-        answered_in_target=sums[ANSWERED_IN_TARGET],
-        service_level=ratio(met, counted + missed),
-        abandonment=ratio(sums[ABANDONED], sums[OFFERED]),
-        speed_of_answer_ms=ratio(sums[WAIT_ANSWERED], sums[ANSWERED]),
-        waits_ms=quantiles_ms(window.bins, QUANTILES),
-    )
 
 
 def _estimated_wait_ms(queue: Queue, waiting: int, agents: Mapping[str, int] | None) -> int | None:

@@ -25,7 +25,7 @@ from streams.monitor.vectors import (
     met_and_counted,
     vector_of,
 )
-from streams.monitor.windows import Bins, Window, begins_at
+from streams.monitor.windows import Bins, Window, begins_at, slot
 
 KEPT_SECONDS: Final = 26 * 3_600
 """A day of 25 hours, and some: older panes are kept only for who is still open in them."""
@@ -126,12 +126,14 @@ class Queue:
         self.causes = Causes()
         self.sources: set[Source] = set()
         self.windows: list[Window] = []
+        self._slot = 0
         self._open: set[tuple[int, PartKey]] = set()
         self._standing: Standing | None = None
 
     def begin_windows(self, timezone: str) -> None:
         """Add up the windows from the panes that are there."""
         self.windows = [Window(name, begins_at(name, self.now, timezone)) for name in WINDOWS]
+        self._slot = slot(self.now)
         self._open = set()
         self._standing = None
         for pane_at, parts in self.parts.items():
@@ -205,8 +207,11 @@ class Queue:
         """Let it be `now`; windows go on, and what no window sees any more is let go."""
         tidy = now // 60_000 != self.now // 60_000
         self.now = max(self.now, now)
-        for window in self.windows:
-            window.advance(begins_at(window.name, self.now, timezone), self.between)
+        reached = slot(self.now)
+        if reached != self._slot:
+            self._slot = reached
+            for window in self.windows:
+                window.advance(begins_at(window.name, self.now, timezone), self.between)
         if tidy:
             self._tidy()
 

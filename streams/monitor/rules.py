@@ -4,6 +4,7 @@ import zoneinfo
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from schemas.queues import QueueSettings, opening_minutes
@@ -48,7 +49,13 @@ class MonitorRules:
 
 def day_begin(at_ms: int, timezone: str) -> int:
     """Midnight before an instant in a time zone, in seconds since the epoch."""
-    local = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(zoneinfo.ZoneInfo(timezone))
+    # Many queues ask at the same time. No clock is set, and no day begins, but on a whole minute.
+    return _day_begin(at_ms // 60_000, timezone)
+
+
+@lru_cache(maxsize=1_024)
+def _day_begin(minute: int, timezone: str) -> int:
+    local = datetime.fromtimestamp(minute * 60, UTC).astimezone(zoneinfo.ZoneInfo(timezone))
     return round(local.replace(hour=0, minute=0, second=0, microsecond=0).timestamp())
 
 

@@ -73,3 +73,18 @@ def test_metrics_are_exposed_as_prometheus_reads_them() -> None:
         assert state.shown == 1  # what is known of queues is known when it is asked
 
     asked(state, test)
+
+
+def test_who_names_series_is_given_those_and_queues_are_laid_out_for_nobody_else() -> None:
+    state = StateDouble()
+
+    async def test(get: Get, metrics: Metrics) -> None:
+        metrics.sink_rows.labels("events").inc(3)
+        _, text = await get("/metrics?name[]=switchboard_sink_rows_total&name[]=no_such")
+        told = [line for line in text.splitlines() if not line.startswith("#")]
+        assert told == ['switchboard_sink_rows_total{table="events"} 3.0']
+        before = state.shown
+        await get("/metrics?name[]=switchboard_queue_waiting")
+        assert (before, state.shown) == (0, 1)
+
+    asked(state, test)

@@ -1,4 +1,3 @@
-from dataclasses import replace
 from typing import Any
 
 from hypothesis import given
@@ -18,7 +17,7 @@ def live_of(settings: QueueSettings, second: float, **values: Any) -> Live:
     queue.begin_windows("UTC")
     at = MONDAY_MS + round(second * 1000)
     seen = live(queue, MonitorRules(queue=lambda _: settings), current=True)
-    return replace(seen, at=at, settings=settings, **values)
+    return seen._replace(at=at, settings=settings, **values)
 
 
 def changes_of(
@@ -81,8 +80,8 @@ def test_a_value_that_is_gone_closes_it_after_a_while() -> None:
     settings = QueueSettings(alerts={"service_level_ratio": AlertThresholds(warning=0.8)})
     watches: dict[str, Watch] = {}
     seen = live_of(settings, 0)
-    windows = {n: replace(w, offered=9, service_level=0.5) for n, w in seen.windows.items()}
-    opened = judge(watches, replace(seen, windows=windows), judging=True)
+    windows = {n: w._replace(offered=9, service_level=0.5) for n, w in seen.windows.items()}
+    opened = judge(watches, seen._replace(windows=windows), judging=True)
     assert [change for change, _ in opened] == ["opened"]
     assert not judge(watches, live_of(settings, 1), judging=True)
     (closed,) = judge(watches, live_of(settings, 1 + NO_DATA_MS / 1000), judging=True)
@@ -93,8 +92,8 @@ def test_little_traffic_is_not_judged() -> None:
     thresholds = AlertThresholds(warning=0.8, minimum_contacts=10)
     settings = QueueSettings(alerts={"service_level_ratio": thresholds})
     seen = live_of(settings, 0)
-    windows = {n: replace(w, offered=9, service_level=0.1) for n, w in seen.windows.items()}
-    assert not judge({}, replace(seen, windows=windows), judging=True)
+    windows = {n: w._replace(offered=9, service_level=0.1) for n, w in seen.windows.items()}
+    assert not judge({}, seen._replace(windows=windows), judging=True)
 
 
 def test_prometheus_is_given_what_the_stream_judges() -> None:
@@ -105,11 +104,11 @@ def test_prometheus_is_given_what_the_stream_judges() -> None:
     seen = live_of(settings, 0)
     windows = dict(seen.windows)
     for window, offered, level in (("15m", 99, 0.9), ("30m", 9, 0.1)):
-        windows[window] = replace(windows[window], offered=offered, service_level=level)
+        windows[window] = windows[window]._replace(offered=offered, service_level=level)
     judged = "queue_judged_value"
-    assert not [key for key in values_of(replace(seen, windows=windows), {}) if key[0] == judged]
-    windows["30m"] = replace(windows["30m"], offered=10)
-    found = values_of(replace(seen, windows=windows), {})
+    assert not [key for key in values_of(seen._replace(windows=windows), {}) if key[0] == judged]
+    windows["30m"] = windows["30m"]._replace(offered=10)
+    found = values_of(seen._replace(windows=windows), {})
     assert {key: value for key, value in found.items() if key[0] == judged} == {
         (judged, (kpi,)): 0.1
     }
@@ -134,7 +133,7 @@ def test_a_compound_condition_needs_all_its_parts() -> None:
     found = []
     for second, (n, wait) in enumerate([(9, 500), (10, 119), (10, 120), (9, 0), (9, 0), (9, 0)]):
         seen = live_of(settings, second, waiting=n)
-        seen = replace(seen, oldest_enqueued_at=seen.at - wait * 1000)
+        seen = seen._replace(oldest_enqueued_at=seen.at - wait * 1000)
         found += [(second, change) for change, _ in judge(watches, seen, judging=True)]
     assert found == [(2, "opened"), (5, "closed")]
 
