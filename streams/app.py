@@ -19,7 +19,6 @@ from functools import partial
 from importlib import metadata
 from typing import Any, Final
 
-from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from gateway.publish import PublishError
@@ -32,7 +31,7 @@ from sinks.queue_metrics import QueueCollector, Sample
 from sinks.store import Store
 from sinks.writer import Block, Writer
 from streams.blocks import Pace
-from streams.broker_admin import BrokerUnavailableError, Security
+from streams.broker_admin import Security
 from streams.carry_over import CarryOver
 from streams.derived import DerivedTopics
 from streams.erasure import LEARN_SECONDS, stored_marks
@@ -50,13 +49,13 @@ from streams.progress import Progress
 from streams.rules import limits_of, monitor_rules_of, rules_of
 from streams.takeover import Takeover
 from streams.transport import ChunkSchema, Transport
+from streams.watch import Watch
 from streams.worker import Worker
 
 logger = logging.getLogger(__name__)
 
 PIPELINE: Final = "stage1"
 PROGRESS_SECONDS: Final = 0.05
-WATCH_SECONDS: Final = 1.0
 TELL_SECONDS: Final = 0.25
 TELL_REST: Final = 4.0
 """Telling is followed by so many times its processor time, up to a second: where tens of thousands
@@ -70,9 +69,6 @@ PRESENT_MS: Final = 5_000
 there yet is not shown: its counters would go back, which looks like a restart."""
 LONGEST_REST_MS: Final = 60_000
 """How long a rebalance may take: whoever is not back by then has lost its partitions to others."""
-ASK_SECONDS: Final = 10.0
-LOGS_SECONDS: Final = 5.0
-"""How often a worker that may have nothing to store asks whether topics were made anew."""
 STOP_SECONDS: Final = 15.0
 """How long Faust may take to leave the group and end its threads."""
 
@@ -106,7 +102,6 @@ class Pipeline:
         self.failed: asyncio.Future[None] = self._loop.create_future()
         self.worker = self._worker(settings, store, metrics, shows or store)
         self._tasks: list[asyncio.Task[None]] = []
-        self._ends: dict[TP, int] = {}
         self._samples: list[Sample] = []
         # Collected in another thread: it gets what `show_queues` left.
         metrics.registry.register(QueueCollector(lambda: self._samples))
@@ -188,11 +183,12 @@ class Pipeline:
         What goes wrong for good is in `failed`; what is waited for, in `not_ready`.
         """
         worker = self.worker
-        works = [self._join, worker.run_timer, worker.run_ahead, self._watch, self._learn_erased]
+        watch = Watch(self.app, worker, self._health, self._progress)
+        works = [self._join, worker.rhythm.run, worker.run_ahead, watch.run, self._learn_erased]
         if not worker.lanes.one_shot:
             works += [self._tell, self._show]
         for work in works:
-            task = asyncio.create_task(work(), name=work.__name__)
+            task = asyncio.create_task(work(), name=work.__qualname__)
             task.add_done_callback(self._ended)
             self._tasks.append(task)
 
@@ -366,75 +362,6 @@ class Pipeline:
         if not waiting and storing > self._health.stall_seconds:
             waiting = f"a block has been on its way to {STORE} for {storing:.0f} s"
         return waiting or self._health.stalled()
-
-    async def _watch(self) -> None:
-        """See every second whether Faust works and partitions move."""
-        loop = asyncio.get_running_loop()
-        ask_at = loop.time() + self._health.stall_seconds / 2
-        compare_at = loop.time() + LOGS_SECONDS
-        while True:
-            await asyncio.sleep(WATCH_SECONDS)
-            if self.app.crashed:
-                raise self.app.crash_reason
-            consumer: Any = self.app._consumer
-            if consumer is None or not consumer.started or self.app.rebalancing:
-                continue
-            await self._answer(consumer.check())
-            if loop.time() >= compare_at:
-                await self._compare_logs()
-                compare_at = loop.time() + LOGS_SECONDS
-            if loop.time() >= ask_at:
-                await self._ask_ends(consumer)
-                ask_at = loop.time() + self._health.stall_seconds / 2
-            await self._observe(consumer)
-
-    async def _answer(self, call: Any) -> Any:
-        """What the consumer's thread answers; a `KafkaError` means that it works no more.
-
-        Not by `wait_for`: before Python 3.12 it lets a cancellation go by that comes with the
-        answer, and the watch went on in a worker that had ended.
-        """
-        try:
-            async with asyncio.timeout(ASK_SECONDS):
-                result = await call
-        except TimeoutError:
-            self._health.waits("the consumer", f"no answer within {ASK_SECONDS:g} s")
-            return None
-        self._health.answered("the consumer")
-        return result
-
-    async def _ask_ends(self, consumer: Any) -> None:
-        """Ask where the logs of partitions end that have been quiet for long.
-
-        A consumer that has ceased to fetch would never hear of it. On the embedded broker the
-        answer may be less than the end.
-        """
-        quiet = [tp for tp in self._health.quiet() if tp in self.worker.applied()]
-        if quiet:
-            try:
-                self._ends = dict(await self._answer(consumer.highwaters(*quiet)) or {})
-            except KafkaError as error:
-                logger.info("the ends of quiet partitions are not known: %r", error)
-
-    async def _compare_logs(self) -> None:
-        """See whether topics were made anew."""
-        try:
-            await self.worker.check_logs()
-        except BrokerUnavailableError as error:
-            logger.info("the logs of topics are not known: %s", error)
-
-    async def _observe(self, consumer: Any) -> None:
-        positions = self.worker.applied()
-        fetched = {
-            tp: (reached, max(end, self._ends.get(tp, end)))
-            for tp, (reached, end) in consumer.fetched().items()
-        }
-        self._progress.lag(positions, {tp: end for tp, (_, end) in fetched.items()})
-        # Whatever keeps a block from being stored keeps the next one from being applied.
-        excused = self.worker.storing_seconds > GRACE_SECONDS
-        for tp in self._health.observe(positions, fetched, excused=excused):
-            logger.warning("%s stands still though its log goes on: reading it again", tp)
-            await consumer.reread(tp, positions[tp])
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()

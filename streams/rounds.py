@@ -13,8 +13,8 @@ from faust.types import TP
 
 from streams.blocks import Block, Pace
 
-REST: Final = 9.0
-"""A round is followed by so many times the processor time of serialising: at most a tenth of a
+REST: Final = 49.0
+"""A round is followed by so many times the processor time of serialising: at most a fiftieth of a
 worker. By the clock it would be more where others use the machine, and rounds the rarer."""
 LONGEST_REST_SECONDS: Final = 60.0
 """What a crash costs is replayed; `SwitchboardCheckpointOld` waits for two minutes."""

@@ -28,7 +28,7 @@ from typing import Any, Final
 from faust.types import TP
 
 from sinks.writer import Writer
-from streams.blocks import ROW_BYTES, Block, Pace, fill, parts_of, rest_after
+from streams.blocks import ROW_BYTES, Block, Pace, fill, parts_of
 from streams.flight import Flight
 from streams.fold.partition import PartitionFold
 from streams.folds import Fold
@@ -39,6 +39,7 @@ from streams.lanes import BROKER, SHOWS, STORE, Lanes
 from streams.monitor.fold import MonitorFold
 from streams.progress import Progress
 from streams.reading import Reader
+from streams.rhythm import Rhythm, happens
 from streams.rounds import SLICE, CheckpointRounds
 from streams.takeover import Held, Takeover, named
 from streams.telling import Telling
@@ -47,8 +48,6 @@ from streams.unknown_fields import UnknownFields
 
 logger = logging.getLogger(__name__)
 
-SOON_SECONDS: Final = 0.25
-"""How soon a block is stored after somebody's customer changed: they may be on the phone."""
 AHEAD_REST: Final = 4.0
 """A slice of a state that is serialised ahead is followed by so many times what it took."""
 AHEAD_SECONDS: Final = 0.25
@@ -115,8 +114,12 @@ class Worker:
         self._events = 0
         """Applied so far; what the stages tell each other comes even where nothing happens."""
         self._rounds = CheckpointRounds(pace, time.monotonic())
-        self._stopped = asyncio.Event()
-        self._soon = asyncio.Event()
+        self.rhythm = Rhythm(
+            pace,
+            partial(self.flush, gently=True),
+            lambda: self._flight.last_took_seconds,
+            lambda: self._events,
+        )
 
     @property
     def assigned(self) -> frozenset[TP] | None:
@@ -293,7 +296,7 @@ class Worker:
                     if not said:
                         fold.put_back(messages)
         if fold.pending:
-            self._soon.set()
+            self.rhythm.soon()
 
     def _block_is_full(self) -> bool:
         pending = sum(held.fold.pending for held in self._held.values())
@@ -366,41 +369,17 @@ class Worker:
         self._held.clear()
         await self._reader.recover()
 
-    async def run_timer(self) -> None:
-        """Flush at the pace's rhythm until `stop`; more seldom where storing a block takes long.
-
-        An insert costs much the same whatever its size, so who is behind catches up in few blocks.
-        Where events have ceased to come there is nothing to wait for.
-        """
-        while not self._stopped.is_set():
-            self._soon.clear()
-            await self.flush(gently=True)
-            rest = rest_after(self._flight.last_took_seconds)
-            soon = max(rest / 2, min(SOON_SECONDS, self._pace.flush_seconds))
-            if await self._goes_on(soon, unless=self._stopped):
-                await self._goes_on(max(rest, self._pace.flush_seconds) - soon, unless=self._soon)
-
-    async def _goes_on(self, seconds: float, unless: asyncio.Event) -> bool:
-        """Wait, while events come, until `unless`; whether they came, and it did not."""
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
-            before = self._events
-            if await _happens(unless, min(left, self._pace.flush_seconds)):
-                return False
-            if self._events == before and left > self._pace.flush_seconds:
-                return False
-        return True
-
     async def run_ahead(self) -> None:
         """Serialise what the checkpoints that are due will hold, slice by slice, until `stop`."""
-        while not self._stopped.is_set():
+        stopped = self.rhythm.stopped
+        while not stopped.is_set():
             began, began_cpu = time.monotonic(), time.thread_time()
             with self._progress.cpu_of("checkpoint"):
                 of_round = [self._held[tp] for tp in self._rounds.under_way if tp in self._held]
                 more = any(held.fold.prepare(SLICE) for held in of_round)
             took = time.monotonic() - began
             self._rounds.serialised_ahead(time.thread_time() - began_cpu)
-            await _happens(self._stopped, AHEAD_REST * took if more else AHEAD_SECONDS)
+            await happens(stopped, AHEAD_REST * took if more else AHEAD_SECONDS)
 
     async def revoke(self) -> None:
         """Stop processing, and checkpoint everything if there is time.
@@ -431,8 +410,7 @@ class Worker:
         Returns:
             Whether its threads are at rest; if not, one still waits for an answer.
         """
-        self._stopped.set()
-        self._soon.set()
+        self.rhythm.stop()
         await self.revoke()
         self._abandon.set()
         return await self.lanes.close(self._pace.revoke_seconds)
@@ -477,13 +455,3 @@ def _by_topic(tps: Iterable[TP]) -> dict[str, list[int]]:
     for tp in tps:
         found[tp.topic].append(tp.partition)
     return dict(found)
-
-
-async def _happens(event: asyncio.Event, within_seconds: float) -> bool:
-    """Wait for `event`, but not for longer; whether it is set."""
-    try:
-        async with asyncio.timeout(within_seconds):
-            await event.wait()
-    except TimeoutError:
-        return False
-    return True

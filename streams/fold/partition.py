@@ -31,16 +31,15 @@ from schemas.rows import (
 )
 from schemas.topics import CHANNEL_OF, EVENTS_AGENT
 from streams.fold.agents import AgentTimeline
+from streams.fold.clocks import FOR_EVER, Clocks, Due
 from streams.fold.contributions import QUIET, contributions_of, state_contributions
 from streams.fold.customers import strongest
 from streams.fold.erasing import erased_subjects
-from streams.fold.expiry import Expiry, minute_of
 from streams.fold.facts import FACT_PARTS, fact_of, key_of
 from streams.fold.heard import Heard, Record
 from streams.fold.interaction import interaction_of, told_more
 from streams.fold.known import Interaction
 from streams.fold.ledger import PaneLedger
-from streams.fold.let_go import clock_of, furthest, still_ahead
 from streams.fold.links import LINKING, event_links, interaction_links
 from streams.fold.live import LivePart
 from streams.fold.output import (
@@ -62,14 +61,12 @@ from streams.fold.state import (
     STATE_VERSION,
     AgentState,
     InteractionState,
-    SourceClock,
     State,
     Subject,
     snapshot,
 )
 from streams.fold.told import TOLD, agent_state_row, fact_row
 
-_FOR_EVER: Final = 1 << 62
 MOST_FACTS: Final = 2_000
 MOST_CHANGES: Final = 1_000
 """What one contact or one agent can give rise to: a source that names them all alike gets no
@@ -119,6 +116,7 @@ class PartitionFold:
         # Read once: the rules' own class is not compiled to attributes.
         self._lateness_ms = rules.lateness_ms
         self._forget_open_ms = rules.forget_open_ms
+        self._clocks = Clocks(self.state, rules.lateness_ms, rules.forget_open_ms)
         self._max_skew_ms = rules.max_skew_ms
         self._erased = rules.erased
         self._identifiers = rules.identifiers
@@ -133,17 +131,9 @@ class PartitionFold:
         self._unseen: dict[InteractionState, Interaction] = {}
         self._saving = Saving(self.state.interactions.values())
         self._panes = PaneLedger(self.state.panes, rules)
-        # Each interaction is in that of its source, at the minute when it is due or before.
-        self._interaction_expiry: dict[str, Expiry[Subject]] = {}
-        for subject, interaction in self.state.interactions.items():
-            self._expect(subject, interaction)
         self._live = LivePart(
             *(self._place, epoch, self._version_base, self.state, rules, self._channel)
         )
-        self._source_expiry = Expiry[str]()
-        for source, clock in self.state.sources.items():
-            if clock.heard_at != NEVER:
-                self._source_expiry.expect(source, self._silent_at(clock))
 
     @property
     def next_offset(self) -> int:
@@ -291,18 +281,18 @@ class PartitionFold:
         elif kind == AGENT_STATE:
             row = agent_state_row(event, heard.happened_at, heard.at, first_wins)
             self._pending.add(AgentStateRow, row)
-        self._advance(heard.source, heard.at)
+        if (due := self._clocks.advance(heard.source, heard.at)) is not None:
+            self._let_go(due)
 
     def _apply_to_interaction(self, heard: Heard) -> bool:
         """Take the event in, as far as it counts; False where it was refused."""
         subject: Subject = (heard.tenant, heard.subject)
         at = heard.at
         state = self.state.interactions.get(subject)
-        watermark = self._watermark(heard.source)
-        if state is None and self.state.let_go_ahead:
-            ahead = self.state.let_go_ahead
-            latest = clock_of(ahead, heard.tenant, heard.subject, heard.source, NEVER)
-            watermark = max(watermark, latest - self._lateness_ms)
+        if state is None:
+            watermark = self._clocks.watermark_of_new(heard.source, subject)
+        else:
+            watermark = self._clocks.watermark(heard.source)
         if at < watermark:
             self._note_late(heard, watermark, applied=state is not None)
             if state is None:
@@ -339,10 +329,10 @@ class PartitionFold:
             state.contributions = contributions
         if known.visits:
             self._unseen[state] = known
-        self._keep(subject, state, known)
+        self._keep(state, known)
         return True
 
-    def _keep(self, subject: Subject, state: InteractionState, known: Interaction) -> None:
+    def _keep(self, state: InteractionState, known: Interaction) -> None:
         """Put off when the interaction is let go."""
         keep = self._horizon_ms
         if known.status == "open":
@@ -351,13 +341,13 @@ class PartitionFold:
         state.expires_at = known.last_event_at + keep + self._lateness_ms
         if state.expires_at < before or not before:
             # One that is to go later than it was comes up at the old time, and is put off then.
-            self._expect(subject, state)
+            self._clocks.expect(state)
 
     def _apply_to_agent(self, heard: Heard) -> None:
         subject: Subject = (heard.tenant, heard.subject)
         at, source = heard.at, heard.source
         agent = self.state.agents.get(subject)
-        watermark = self._watermark(source)
+        watermark = self._clocks.watermark(source)
         settled = agent is not None and agent.timeline.is_settled(at)
         if at < watermark or settled:
             applied = agent is not None and not settled
@@ -385,94 +375,20 @@ class PartitionFold:
             held=False,
         )
         self._live.agent_changed(timeline)
-        speaking = [s for s in timeline.sources if s == source or self._speaks(s)]
         crowded = len(timeline.changes) > MOST_CHANGES
-        timeline.settle(_FOR_EVER if crowded else min(map(self._watermark, speaking)))
+        timeline.settle(FOR_EVER if crowded else self._clocks.slowest(timeline.sources, source))
 
-    def _speaks(self, source: str) -> bool:
-        return self.state.sources[source].heard_at != NEVER
-
-    def _watermark(self, source: str) -> int:
-        """Event time of the source before which its events are late."""
-        clock = self.state.sources.get(source)
-        return NEVER if clock is None else clock.latest - self._lateness_ms
-
-    def _advance(self, source: str, at: int) -> None:
-        """Let event time come to `at`, and let go what is due at the ticks in between."""
-        state = self.state
-        clock = state.sources.get(source)
-        if clock is None:
-            clock = state.sources[source] = SourceClock()
-        ticks = partition_ticks = False
-        if at > clock.latest:
-            ticks = minute_of(at) != minute_of(clock.latest)
-            clock.latest = at
-            if at > state.event_time:
-                partition_ticks = minute_of(at) != minute_of(state.event_time)
-                state.event_time = at
-        given_up = clock.heard_at == NEVER
-        clock.heard_at = state.event_time
-        if given_up:
-            self._source_expiry.expect(source, self._silent_at(clock))
-        if ticks:
-            self._let_go_due(source, minute_of(at))
-            if state.let_go_ahead:
-                latest = {name: of_source.latest for name, of_source in state.sources.items()}
-                state.let_go_ahead = still_ahead(state.let_go_ahead, latest)
-        if partition_ticks:
-            for silent in self._source_expiry.due(minute_of(at)):
-                self._give_up(silent, minute_of(at))
-            for pane in self._panes.let_go_due(minute_of(at)):
+    def _let_go(self, due: Due) -> None:
+        for interaction in due.interactions:
+            known = self._changed.pop(interaction, None)
+            if known is not None:
+                self._write_interaction(interaction, known)
+            self._unseen.pop(interaction, None)
+            self._live.gone(interaction.subject)
+            self._panes.release(interaction.let_go())
+        if due.minute is not None:
+            for pane in self._panes.let_go_due(due.minute):
                 self._write_pane(pane)
-
-    def _silent_at(self, clock: SourceClock) -> int:
-        """The minute of the partition's event time at which a source is given up."""
-        return minute_of(clock.heard_at + self._forget_open_ms) + 1
-
-    def _give_up(self, source: str, minute: int) -> None:
-        """Let go what waits for the clock of a source that has not spoken for so long.
-
-        Should it speak again, nothing that it said before counts twice: its clock is put so far
-        ahead that all of it is late.
-        """
-        clock = self.state.sources[source]
-        due = self._silent_at(clock)
-        if due > minute:
-            self._source_expiry.expect(source, due)
-            return
-        clock.latest = furthest(self.state.let_go_ahead, source, clock.latest)
-        clock.latest += self._lateness_ms + 1
-        clock.heard_at = NEVER
-        self._let_go_due(source, _FOR_EVER)
-
-    def _expect(self, subject: Subject, interaction: InteractionState) -> None:
-        of_source = self._interaction_expiry.get(interaction.source)
-        if of_source is None:
-            of_source = self._interaction_expiry[interaction.source] = Expiry()
-        of_source.expect(subject, interaction.due)
-
-    def _let_go_due(self, source: str, minute: int) -> None:
-        """Let interactions go whose time by the clock of their source has come."""
-        of_source = self._interaction_expiry.get(source)
-        if of_source is None:
-            return
-        for subject in of_source.due(minute):
-            interaction = self.state.interactions.get(subject)
-            if interaction is None:
-                continue
-            if interaction.due > minute:
-                self._expect(subject, interaction)
-            else:
-                self._let_go(subject, interaction)
-
-    def _let_go(self, subject: Subject, interaction: InteractionState) -> None:
-        known = self._changed.pop(interaction, None)
-        if known is not None:
-            self._write_interaction(interaction, known)
-        self._unseen.pop(interaction, None)
-        self._live.gone(subject)
-        del self.state.interactions[subject]
-        self._panes.release(interaction.let_go())
 
     def _write_interaction(self, state: InteractionState, known: Interaction) -> None:
         pending, channel, version = self._pending, self._channel, self.version

@@ -266,3 +266,32 @@ def test_views_are_made_in_order_and_replaced(store: Store) -> None:
     assert store.query("SELECT c FROM two(b=2)") == [{"c": 3}]
     migrate(store, views=[("one", "SELECT 10 AS a"), views[1]])
     assert store.query("SELECT c FROM two(b={b:UInt8})", {"b": 5}) == [{"c": 15}]
+
+
+def test_views_that_are_as_they_should_be_are_left_alone(store: Store) -> None:
+    views = [(name, f"SELECT {n} AS a") for n, name in enumerate(("one", "two", "three"))]
+    migrate(store, views=views)
+    before = made_at(store)
+    migrate(store, views=views)
+    assert made_at(store) == before
+    # Those behind one that changed may read it.
+    views[1] = ("two", "SELECT 'text' AS a")
+    migrate(store, views=views)
+    changed = {name for name, at in made_at(store).items() if at != before[name]}
+    assert changed == {"two", "three"}
+    store.command("DROP VIEW three")
+    migrate(store, views=views)
+    assert store.query("SELECT a FROM three") == [{"a": 2}]
+    # A migration may change what they read.
+    before = made_at(store)
+    migrate(store, views=views, migrations=[*packaged_migrations(), next_migration("more")])
+    assert not before.items() & made_at(store).items()
+
+
+def made_at(store: Store) -> dict[str, str]:
+    """Each view, and by what it is known: another one each time it is made."""
+    rows = store.query(
+        "SELECT name, toString(uuid) AS uuid FROM system.tables"
+        " WHERE database = currentDatabase() AND engine = 'View'"
+    )
+    return {row["name"]: row["uuid"] for row in rows}

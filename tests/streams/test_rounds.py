@@ -14,6 +14,7 @@ from streams.rounds import (
     LITTLE,
     LONGEST_AHEAD_SECONDS,
     LONGEST_REST_SECONDS,
+    REST,
     CheckpointRounds,
 )
 from tests.support.worker_bench import CALL_0, CALL_1, Bench, chunk, run, until
@@ -29,11 +30,11 @@ def test_a_round_is_spread_over_blocks_and_followed_by_a_rest() -> None:
     rounds = CheckpointRounds(Pace(checkpoint_seconds=10), 0.0)
     assert rounds.wanted(HELD, 9.9, everything=False) == ([], AT_ONCE_SECONDS)
     assert rounds.wanted(HELD, 10.0, everything=False)[0] == HELD
-    rounds.covered(block(2.0, CALL_0), 12.0)
+    rounds.covered(block(0.25, CALL_0), 12.0)
     assert rounds.wanted(HELD, 13.0, everything=False)[0] == [CALL_1]
-    rounds.covered(block(2.0, CALL_1), 15.0)
-    assert rounds.wanted(HELD, 15.0 + 9 * 4.0 - 0.1, everything=False)[0] == []
-    assert rounds.wanted(HELD, 15.0 + 9 * 4.0, everything=False)[0] == HELD
+    rounds.covered(block(0.25, CALL_1), 15.0)
+    assert rounds.wanted(HELD, 15.0 + REST * 0.5 - 0.1, everything=False)[0] == []
+    assert rounds.wanted(HELD, 15.0 + REST * 0.5, everything=False)[0] == HELD
 
 
 def test_small_states_are_covered_together_at_their_usual_time() -> None:
@@ -88,10 +89,10 @@ def test_a_block_takes_a_state_of_which_little_is_left_or_that_is_long_due() -> 
 def test_what_was_serialised_ahead_is_rested_from_too() -> None:
     rounds = CheckpointRounds(Pace(checkpoint_seconds=10), 0.0)
     rounds.wanted(HELD, 10.0, everything=False)
-    rounds.serialised_ahead(3.0)
-    rounds.covered(block(0.1, *HELD), 20.0)
+    rounds.serialised_ahead(0.5)
+    rounds.covered(block(0.125, *HELD), 20.0)
     assert rounds.under_way == ()
-    before = 20.0 + 9 * 3.1
+    before = 20.0 + REST * 0.625
     assert rounds.wanted(HELD, before - 0.1, everything=False)[0] == []
     assert rounds.wanted(HELD, before + 0.1, everything=False)[0] == HELD
 

@@ -30,7 +30,7 @@ def test_what_came_last_does_not_wait_for_more_however_long_storing_took(
     async def test() -> None:
         worker = bench.worker(flush_seconds=0.05)
         await worker.recover(frozenset({CALL_0}))
-        timer = asyncio.create_task(worker.run_timer())
+        timer = asyncio.create_task(worker.rhythm.run())
         await worker.process(chunk(range(3)))
         await until(lambda: bench.offsets() == [0, 1, 2])
         await worker.process(chunk(range(3, 6)))
