@@ -166,7 +166,7 @@ class ProcessingSettings(Section):
     passed its end by this much; what comes later still corrects it, and is counted as late."""
     horizon_seconds: HorizonSettings = HorizonSettings()
     """When silent contacts are presumed lost."""
-    flush_rows: int = Field(default=400_000, ge=1, le=1_000_000)
+    flush_rows: int = Field(default=200_000, ge=1, le=1_000_000)
     """Rows of all tables after which a block is written. Each block costs one insert a table, and
     each insert some ten milliseconds, whatever its size."""
     flush_seconds: float = Field(default=1.0, gt=0, le=60)
@@ -176,7 +176,7 @@ class ProcessingSettings(Section):
     states are so large that writing them would take more than a fiftieth of the time."""
     checkpoint_events: int = Field(default=500_000, ge=1)
     """Events after which a checkpoint is written, if that is sooner."""
-    buffer_bytes: int = Field(default=536_870_912, ge=1_048_576)
+    buffer_bytes: int = Field(default=268_435_456, ge=1_048_576)
     """Memory for rows that wait for ClickHouse; reading pauses when it is full."""
     stall_seconds: float = Field(default=60, gt=0, le=3_600)
     """How long a partition may stand still while its log goes on, before the worker says that it is

@@ -40,11 +40,11 @@ class Pace:
     partitions are given up.
     """
 
-    flush_rows: int = 400_000
+    flush_rows: int = 200_000
     flush_seconds: float = 1.0
     checkpoint_seconds: float = 10.0
     checkpoint_events: int = 500_000
-    buffer_bytes: int = 512 << 20
+    buffer_bytes: int = 256 << 20
     revoke_seconds: float = 10.0
 
     @classmethod

@@ -4,9 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from sinks.migrate import migrate
 from sinks.store import EMBEDDED, Store, open_store
-from tests.support.clickhouse import ClickHouseServer, embedded_path, unused_database
+from tests.support.clickhouse import ClickHouseServer, embedded_path, migrated, unused_database
 
 
 @pytest.fixture(scope="session")
@@ -51,12 +50,12 @@ def empty_store(request: pytest.FixtureRequest) -> Store:
 @pytest.fixture
 def store(empty_store: Store) -> Store:
     """Each engine in turn, migrated."""
-    migrate(empty_store)
+    migrated(empty_store)
     return empty_store
 
 
 @pytest.fixture
 def migrated_http_store(http_store: Store) -> Store:
     """The store over HTTP, migrated; for tests of faults on the way."""
-    migrate(http_store)
+    migrated(http_store)
     return http_store

@@ -1,12 +1,12 @@
 from schemas.live import QueueBreachRow
 from sinks.erasure import Person, delete
-from sinks.migrate import migrate
 from sinks.store import Store
+from tests.support.clickhouse import migrated
 from tests.support.rows import row
 
 
 def test_a_breach_stays_without_the_erased_contact(embedded_store: Store) -> None:
-    migrate(embedded_store)
+    migrated(embedded_store)
     named = row(QueueBreachRow, interactions=["call-1", "call-2"])
     other = row(QueueBreachRow, tenant="u", interactions=["call-1"])
     embedded_store.insert(QueueBreachRow, [named, other])

@@ -10,7 +10,6 @@ from schemas.rows import CheckpointRow, DeadLetterRow, EventRow
 from schemas.topics import EVENTS_CALL
 from sinks.checkpoints import CheckpointStore
 from sinks.metrics import Metrics
-from sinks.migrate import migrate
 from sinks.refused import dead_letter
 from sinks.store import EMBEDDED, Store, open_store
 from sinks.writer import Writer
@@ -18,7 +17,7 @@ from streams.carry_over import CarryOver
 from streams.fold.partition import PartitionFold
 from streams.fold.rules import FoldRules
 from streams.fold.state import STATE_VERSION, State, restore
-from tests.support.clickhouse import embedded_path, unused_database
+from tests.support.clickhouse import embedded_path, migrated, unused_database
 from tests.support.fold import Happening, happening, records_of
 
 HOUR = 3_600
@@ -67,7 +66,7 @@ class Logs:
 @pytest.fixture
 def logs() -> Iterator[Logs]:
     with open_store(EMBEDDED, path=embedded_path(), database=unused_database()) as store:
-        migrate(store)
+        migrated(store)
         yield Logs(store)
         store.command(f"DROP DATABASE IF EXISTS {store.database} SYNC", use_database=False)
 

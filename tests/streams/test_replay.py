@@ -12,10 +12,9 @@ from schemas.derived import X_REPLAY_OF
 from schemas.rows import DeadLetterRow
 from sinks import dead_letters
 from sinks.dead_letters import Selection, find_dead_letters
-from sinks.migrate import migrate
 from sinks.store import EMBEDDED, Store, open_store
 from streams.replay import ReplayReport, replay
-from tests.support.clickhouse import embedded_path, unused_database
+from tests.support.clickhouse import embedded_path, migrated, unused_database
 from tests.support.rows import row
 
 LOGS = {"events.call": "L"}
@@ -38,7 +37,7 @@ class FakePublisher:
 @pytest.fixture
 def store() -> Iterator[Store]:
     with open_store(EMBEDDED, path=embedded_path(), database=unused_database()) as opened:
-        migrate(opened)
+        migrated(opened)
         yield opened
         opened.command(f"DROP DATABASE {opened.database} SYNC", use_database=False)
 

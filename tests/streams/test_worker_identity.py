@@ -11,7 +11,6 @@ from faust.types import TP
 
 from schemas.identity_rows import IdentityMessage
 from schemas.topics import IDENTITY_LINKS
-from sinks.migrate import migrate
 from sinks.store import EMBEDDED, open_store
 from sinks.writer import Block, Writer
 from streams.fold.rules import FoldRules
@@ -19,7 +18,7 @@ from streams.identity.edges import SHOWN, edge
 from streams.identity.erased import Erased, mark_of
 from streams.identity.messages import Message, of_edge, rendered
 from streams.transport import Chunk
-from tests.support.clickhouse import embedded_path, unused_database
+from tests.support.clickhouse import embedded_path, migrated, unused_database
 from tests.support.worker_bench import (
     CALL_0,
     DEADLINE_SECONDS,
@@ -64,7 +63,7 @@ class IdentityBench(Bench):
 @pytest.fixture
 def bench() -> Iterator[IdentityBench]:
     with open_store(EMBEDDED, path=embedded_path(), database=unused_database()) as store:
-        migrate(store)
+        migrated(store)
         yield IdentityBench(store)
         store.command(f"DROP DATABASE IF EXISTS {store.database} SYNC", use_database=False)
 

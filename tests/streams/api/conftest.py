@@ -7,7 +7,6 @@ from datetime import timedelta
 import pytest
 from starlette.testclient import TestClient
 
-from sinks.migrate import migrate
 from sinks.store import EMBEDDED, Store, open_store
 from streams.api.app import create_app
 from streams.api.rate_limit import RateLimit
@@ -15,7 +14,7 @@ from streams.api.tokens import Tokens, digest_of
 from streams.identity.normalise import Identifiers
 from streams.timeline.happenings import instant
 from streams.timeline.reader import TimelineReader
-from tests.support.clickhouse import embedded_path, unused_database
+from tests.support.clickhouse import embedded_path, migrated, unused_database
 from tests.support.fold import MONDAY_MS
 
 _tenants = itertools.count()
@@ -28,7 +27,7 @@ Client = Callable[..., TestClient]
 def api_store() -> Iterator[Store]:
     """Migrated, and empty at first."""
     with open_store(EMBEDDED, path=embedded_path(), database=unused_database()) as store:
-        migrate(store)
+        migrated(store)
         yield store
 
 

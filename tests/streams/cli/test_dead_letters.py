@@ -18,11 +18,10 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from schemas.derived import X_REPLAY_OF
 from schemas.rows import DeadLetterRow, EventRow
 from schemas.topics import EVENTS_CALL
-from sinks.migrate import migrate
 from sinks.store import Store
 from streams.embedded import EmbeddedBroker
 from streams.topic_admin import TopicSpec, create_topics, topic_logs
-from tests.support.clickhouse import ClickHouseServer, unused_database
+from tests.support.clickhouse import ClickHouseServer, migrated, unused_database
 from tests.support.command_line import switchboard
 from tests.support.rows import row
 
@@ -85,7 +84,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseServe
 @pytest.fixture
 def installation(engine: ClickHouseServer, tmp_path: Path) -> Iterator[Installation]:
     with engine.open(unused_database()) as store:
-        migrate(store)
+        migrated(store)
         yield Installation(store, engine.url, tmp_path)
 
 

@@ -11,7 +11,6 @@ from schemas.live import QueueBreachRow, QueueLiveRow
 from schemas.queues import AlertThresholds, QueueSettings
 from schemas.rows import KpiPaneRow, TopicLogRow
 from schemas.topics import EVENTS_CALL, KPI_PANES
-from sinks.migrate import migrate
 from sinks.store import EMBEDDED, Store, open_store
 from streams.fold.live import queue_key
 from streams.monitor.beginning import MonitorBeginning
@@ -19,7 +18,7 @@ from streams.monitor.fold import MonitorFold
 from streams.monitor.messages import Tick, rendered
 from streams.monitor.queue import KEPT_SECONDS
 from streams.monitor.rules import MonitorRules
-from tests.support.clickhouse import embedded_path, unused_database
+from tests.support.clickhouse import embedded_path, migrated, unused_database
 from tests.support.fold import Record
 from tests.support.monitor import notices_of
 from tests.support.rows import row
@@ -33,7 +32,7 @@ RULES = MonitorRules(queue=lambda _: QueueSettings(alerts={"waiting": AlertThres
 @pytest.fixture
 def store() -> Iterator[Store]:
     with open_store(EMBEDDED, path=embedded_path(), database=unused_database()) as store:
-        migrate(store)
+        migrated(store)
         store.insert(TopicLogRow, [row(TopicLogRow, topic=EVENTS_CALL, log="calls", epoch=1)])
         yield store
         store.command(f"DROP DATABASE IF EXISTS {store.database} SYNC", use_database=False)

@@ -5,11 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from sinks.migrate import migrate
 from sinks.store import EMBEDDED, Store, open_store
 from streams.identity.normalise import Identifiers
 from streams.timeline.reader import TimelineReader
-from tests.support.clickhouse import embedded_path, unused_database
+from tests.support.clickhouse import embedded_path, migrated, unused_database
 
 _tenants = itertools.count()
 
@@ -18,7 +17,7 @@ _tenants = itertools.count()
 def timeline_store() -> Iterator[Store]:
     """Migrated, and empty at first."""
     with open_store(EMBEDDED, path=embedded_path(), database=unused_database()) as store:
-        migrate(store)
+        migrated(store)
         yield store
 
 
