@@ -8,7 +8,7 @@ another minute: what is let go depends on the log alone.
 from collections.abc import Iterable
 from typing import Final
 
-from streams.fold.expiry import Expiry, minute_of
+from streams.fold.expiry import MINUTE_MS, Expiry, minute_of
 from streams.fold.let_go import clock_of, furthest, still_ahead
 from streams.fold.state import NEVER, InteractionState, SourceClock, State, Subject
 
@@ -34,21 +34,32 @@ class Clocks:
         state: of the partition. Its `event_time`, `sources` and `let_go_ahead` are moved here, and
             who is due is taken out of its `interactions`.
         lateness_ms: how far events may lie behind the clock of their source.
+        horizon_ms: how long after its last event one that has ended is kept, at least.
         forget_open_ms: how long who is silent is waited for.
     """
 
-    def __init__(self, state: State, lateness_ms: int, forget_open_ms: int) -> None:
+    def __init__(
+        self, state: State, lateness_ms: int, horizon_ms: int, forget_open_ms: int
+    ) -> None:
         self._state = state
         self._lateness_ms = lateness_ms
         self._forget_open_ms = forget_open_ms
-        # Each interaction is in that of its source, at the minute when it is due or before.
+        self._horizon_minutes = max(1, horizon_ms // MINUTE_MS)
+        # Each interaction is in that of its source, at the minute when it is due or before: not at
+        # the far one at which it is given up if it stays open, since most do not, and would be
+        # listed for a month after they were let go.
         self._interactions: dict[str, Expiry[Subject]] = {}
         for interaction in state.interactions.values():
-            self.expect(interaction)
+            self._put_off(interaction, minute_of(state.event_time))
         self._speaking = Expiry[str]()
         for source, clock in state.sources.items():
             if clock.heard_at != NEVER:
                 self._speaking.expect(source, self._silent_at(clock))
+
+    @property
+    def listed(self) -> int:
+        """How many interactions are to come up, each as often as it is."""
+        return sum([len(of_source) for of_source in self._interactions.values()])
 
     def watermark(self, source: str) -> int:
         """Event time of a source before which its events are late."""
@@ -71,12 +82,27 @@ class Clocks:
             default=FOR_EVER,
         )
 
-    def expect(self, interaction: InteractionState) -> None:
-        """Let it come up when it is due."""
+    def expect(self, interaction: InteractionState, last_event_at: int) -> None:
+        """Let one that is new come up as soon as it can be due, whatever is still said of it."""
+        soonest = minute_of(last_event_at + self._lateness_ms) + self._horizon_minutes
+        self._list(interaction, min(interaction.due, soonest))
+
+    def sooner(self, interaction: InteractionState) -> None:
+        """It is due sooner than it was: it may be listed for later since it was put off."""
+        if interaction.put_off:
+            interaction.put_off = False
+            self._list(interaction, interaction.due)
+
+    def _put_off(self, interaction: InteractionState, minute: int) -> None:
+        """It is not due at `minute`: look again, at the latest as late as one that ends is kept."""
+        interaction.put_off = True
+        self._list(interaction, min(interaction.due, minute + self._horizon_minutes))
+
+    def _list(self, interaction: InteractionState, minute: int) -> None:
         of_source = self._interactions.get(interaction.source)
         if of_source is None:
             of_source = self._interactions[interaction.source] = Expiry()
-        of_source.expect(interaction.subject, interaction.due)
+        of_source.expect(interaction.subject, minute)
 
     def advance(self, source: str, at: int) -> Due | None:
         """Let the event time of a source come to `at`; what is due, where that is a tick."""
@@ -140,7 +166,7 @@ class Clocks:
             if interaction is None:
                 continue
             if interaction.due > minute:
-                self.expect(interaction)
+                self._put_off(interaction, minute)
             else:
                 del held[subject]
                 gone.append(interaction)

@@ -29,6 +29,10 @@ class Expiry(Generic[Item]):
         self._minutes: list[int] = []
         self._items: dict[int, list[Item]] = {}
 
+    def __len__(self) -> int:
+        """How many items are expected, each as often as it is."""
+        return sum([len(together) for together in self._items.values()])
+
     def expect(self, item: Item, minute: int) -> None:
         """Let `item` come up at `minute`."""
         together = self._items.get(minute)

@@ -116,12 +116,12 @@ class PartitionFold:
         # Read once: the rules' own class is not compiled to attributes.
         self._lateness_ms = rules.lateness_ms
         self._forget_open_ms = rules.forget_open_ms
-        self._clocks = Clocks(self.state, rules.lateness_ms, rules.forget_open_ms)
         self._max_skew_ms = rules.max_skew_ms
         self._erased = rules.erased
         self._identifiers = rules.identifiers
         self._channel = CHANNEL_OF.get(topic, "")
         self._horizon_ms = rules.horizons_ms[self._channel] if self._channel else 0
+        self._clocks = Clocks(self.state, rules.lateness_ms, self._horizon_ms, rules.forget_open_ms)
         self._types = _types_of(topic)
         self._version_base = epoch << VERSION_OFFSET_BITS
         self._pending = Pending()
@@ -339,9 +339,11 @@ class PartitionFold:
             keep = max(keep, self._forget_open_ms)
         before = state.expires_at
         state.expires_at = known.last_event_at + keep + self._lateness_ms
-        if state.expires_at < before or not before:
-            # One that is to go later than it was comes up at the old time, and is put off then.
-            self._clocks.expect(state)
+        # One that is to go later than it was comes up at the old time, and is put off then.
+        if not before:
+            self._clocks.expect(state, known.last_event_at)
+        elif state.expires_at < before:
+            self._clocks.sooner(state)
 
     def _apply_to_agent(self, heard: Heard) -> None:
         subject: Subject = (heard.tenant, heard.subject)

@@ -48,7 +48,7 @@ class InteractionState:
     `source` is the source of its first event: its clock decides when the interaction is let go.
     `contributions` are those now contained in panes. `expires_at` is the event time (milliseconds)
     of its source at which it may be let go, `changed` the version under which its latest fact was
-    taken in.
+    taken in. `put_off` is not saved: `streams.fold.clocks` says what it is.
 
     There are as many as contacts are held: `subject` is the key under which they are, and that all
     else has of them, and numbers are kept in place.
@@ -69,6 +69,7 @@ class InteractionState:
         "_saved",
         "is_gone",
         "opened_at",
+        "put_off",
         "source",
         "subject",
     )
@@ -86,6 +87,7 @@ class InteractionState:
         self._saved = b""
         self._packed = False
         self.is_gone = False
+        self.put_off = False
 
     @property
     def tenant(self) -> str:

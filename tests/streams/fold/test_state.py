@@ -19,10 +19,11 @@ from streams.fold.state import (
 from tests.support.contact_centre import HASTY, chaos
 from tests.support.fold import Record
 
-NOT_SAVED = {"told", "listed", "named", "expected", "saved", "_saved", "pane", "names"}
+NOT_SAVED = {"told", "listed", "named", "expected", "saved", "_saved", "pane", "names", "put_off"}
 """What stage 2 knows of a pane: after a restart it is told once more (`streams.fold.live`). Whether
 it is to come up: the ledger of a restored state finds that out. What was serialised already,
-where a contribution's pane is (it is found by its key), and how sources are named."""
+where a contribution's pane is (it is found by its key), how sources are named, and whether a
+contact was put off: all of a restored state are."""
 
 
 @given(chaos())
