@@ -25,7 +25,7 @@ from tests.support.worker_bench import (
 def test_what_came_last_does_not_wait_for_more_however_long_storing_took(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streams.worker.rest_after", lambda _seconds: 3_600.0)
+    monkeypatch.setattr("streams.rhythm.rest_after", lambda _seconds: 3_600.0)
 
     async def test() -> None:
         worker = bench.worker(flush_seconds=0.05)
