@@ -67,8 +67,8 @@ MUTATIONS: Final = (
     Mutation(
         "what is let go depends on when rows were drained",
         FOLD + "partition.py",
-        "        if ticks:\n",
-        "        if ticks and not self._changed:\n",
+        "(due := self._clocks.advance(heard.source, heard.at)) is not None:",
+        "(due := self._clocks.advance(heard.source, heard.at)) is not None and not self._changed:",
         LAWS,
     ),
     Mutation(
@@ -81,7 +81,8 @@ MUTATIONS: Final = (
     Mutation(
         "an interaction that is let go takes its unwritten row with it",
         FOLD + "partition.py",
-        "        if known is not None:\n            self._write_interaction(interaction, known)\n",
+        "            if known is not None:\n"
+        "                self._write_interaction(interaction, known)\n",
         "",
         LAWS,
     ),
@@ -95,10 +96,23 @@ MUTATIONS: Final = (
     Mutation(
         "panes keep counting interactions that were let go",
         FOLD + "partition.py",
-        "        del self.state.interactions[subject]\n"
-        "        self._panes.release(interaction.let_go())\n",
-        "        del self.state.interactions[subject]\n        interaction.let_go()\n",
+        "gone(interaction.subject)\n            self._panes.release(interaction.let_go())\n",
+        "gone(interaction.subject)\n            interaction.let_go()\n",
         LAWS,
+    ),
+    Mutation(
+        "one that has ended stays listed until it would have been given up",
+        FOLD + "clocks.py",
+        "self._list(interaction, min(interaction.due, soonest))",
+        "self._list(interaction, interaction.due)",
+        ("tests/streams/fold/test_clocks.py",),
+    ),
+    Mutation(
+        "one that ends after it was put off goes when it would have been looked at",
+        FOLD + "clocks.py",
+        "        if interaction.put_off:\n",
+        "        if False:\n",
+        ("tests/streams/fold/test_clocks.py",),
     ),
     Mutation(
         "the clocks of sources are not saved",
@@ -116,9 +130,9 @@ MUTATIONS: Final = (
     ),
     Mutation(
         "one source's clock makes the others late",
-        FOLD + "partition.py",
+        FOLD + "clocks.py",
         "return NEVER if clock is None else clock.latest - self._lateness_ms",
-        "return max(NEVER, self.state.event_time - self._lateness_ms)",
+        "return max(NEVER, self._state.event_time - self._lateness_ms)",
         ("tests/streams/fold/test_partition_time.py",),
     ),
     Mutation(
