@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from streams.fold.clocks import Clocks
 from streams.fold.expiry import MINUTE_MS, minute_of
-from streams.fold.state import InteractionState, State
+from streams.fold.state import NEVER, InteractionState, State
 from tests.support.fold import MONDAY_MS
 
 LATE_MS = 5 * MINUTE_MS
@@ -13,12 +13,14 @@ HORIZON_MS = 120 * MINUTE_MS
 MONTH_MS = 30 * 24 * 60 * MINUTE_MS
 SOURCE = "pbx"
 
-Step = tuple[int, Literal["open", "ended", "restart"], int]
+Step = tuple[int, Literal["open", "ended", "restart"], int, int]
+"""Who, what, how much later than the step before, and how late it is told."""
 steps = st.lists(
     st.tuples(
         st.integers(0, 5),
         st.sampled_from(("open", "ended", "restart")),
         st.integers(0, 3 * HORIZON_MS),
+        st.sampled_from((0, 0, MINUTE_MS, HORIZON_MS, 2 * HORIZON_MS)),
     ),
     max_size=40,
 )
@@ -29,13 +31,17 @@ def clocks_of(state: State) -> Clocks:
 
 
 def tell(state: State, clocks: Clocks, name: str, at: int, *, ended: bool) -> None:
-    """An event at `at`, after which the contact has ended or is open: as `PartitionFold` does."""
+    """An event at `at`, after which the contact has ended or is open: as `PartitionFold` does.
+
+    `opened_at` stands for the time of its latest event.
+    """
     subject = ("default", name)
     contact = state.interactions.get(subject)
     if contact is None:
         contact = state.interactions[subject] = InteractionState(subject, SOURCE, at, {})
+    contact.opened_at = max(contact.opened_at, at)
     before = contact.expires_at
-    contact.expires_at = at + (HORIZON_MS if ended else MONTH_MS) + LATE_MS
+    contact.expires_at = contact.opened_at + (HORIZON_MS if ended else MONTH_MS) + LATE_MS
     if not before:
         clocks.expect(contact, at)
     elif contact.expires_at < before:
@@ -49,13 +55,15 @@ def test_who_is_due_goes_at_the_first_tick_from_then_on_whatever_was_said_betwee
     state, at = State(), MONDAY_MS
     clocks = clocks_of(state)
     clocks.advance(SOURCE, at)
-    for who, what, later in told:
+    for who, what, later, late in told:
+        ticks = minute_of(at + later) != minute_of(at)
         at += later
         if what == "restart":
             clocks = clocks_of(state)
         else:
-            tell(state, clocks, f"call-{who}", at, ended=what == "ended")
-        due = {s for s, contact in state.interactions.items() if contact.due <= minute_of(at)}
+            tell(state, clocks, f"call-{who}", at - late, ended=what == "ended")
+        minute = minute_of(at) if ticks else NEVER
+        due = {s for s, contact in state.interactions.items() if contact.due <= minute}
         come = clocks.advance(SOURCE, at)
         gone = [] if come is None else [contact.subject for contact in come.interactions]
         assert len(gone) == len(set(gone))
@@ -83,3 +91,16 @@ def test_one_that_stays_open_is_listed_once() -> None:
         clocks.advance(SOURCE, MONDAY_MS + hour * 60 * MINUTE_MS)
         assert clocks.listed == 1
     assert len(state.interactions) == 1
+
+
+def test_an_end_that_is_told_late_of_one_that_was_put_off_lets_it_go_as_soon_as_it_is_due() -> None:
+    state = State()
+    clocks = clocks_of(state)
+    tell(state, clocks, "call-1", MONDAY_MS, ended=False)
+    clocks.advance(SOURCE, MONDAY_MS)
+    put_off_at = MONDAY_MS + HORIZON_MS + LATE_MS + MINUTE_MS
+    clocks.advance(SOURCE, put_off_at)
+    assert clocks.listed == len(state.interactions) == 1
+    tell(state, clocks, "call-1", MONDAY_MS + MINUTE_MS, ended=True)
+    clocks.advance(SOURCE, put_off_at + MINUTE_MS)
+    assert not state.interactions
