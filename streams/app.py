@@ -49,7 +49,7 @@ from streams.progress import Progress
 from streams.rules import limits_of, monitor_rules_of, rules_of
 from streams.takeover import Takeover
 from streams.transport import ChunkSchema, Transport
-from streams.watch import Watch
+from streams.watchdog import Watchdog
 from streams.worker import Worker
 
 logger = logging.getLogger(__name__)
@@ -183,8 +183,8 @@ class Pipeline:
         What goes wrong for good is in `failed`; what is waited for, in `not_ready`.
         """
         worker = self.worker
-        watch = Watch(self.app, worker, self._health, self._progress)
-        works = [self._join, worker.rhythm.run, worker.run_ahead, watch.run, self._learn_erased]
+        watchdog = Watchdog(self.app, worker, self._health, self._progress)
+        works = [self._join, worker.rhythm.run, worker.run_ahead, watchdog.run, self._learn_erased]
         if not worker.lanes.one_shot:
             works += [self._tell, self._show]
         for work in works:

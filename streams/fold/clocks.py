@@ -75,12 +75,9 @@ class Clocks:
         return max(watermark, latest - self._lateness_ms)
 
     def slowest(self, sources: Iterable[str], speaks: str) -> int:
-        """The least watermark of `sources` but those that were given up; `speaks` speaks now."""
+        """The least watermark of `sources` but those that were given up; one of them `speaks`."""
         of = self._state.sources
-        return min(
-            [self.watermark(s) for s in sources if s == speaks or of[s].heard_at != NEVER],
-            default=FOR_EVER,
-        )
+        return min([self.watermark(s) for s in sources if s == speaks or of[s].heard_at != NEVER])
 
     def expect(self, interaction: InteractionState, last_event_at: int) -> None:
         """Let one that is new come up as soon as it can be due, whatever is still said of it."""

@@ -15,7 +15,7 @@ from streams.broker_admin import BrokerUnavailableError
 from streams.health import Health
 from streams.progress import Progress
 from streams.topic_admin import TopicsMissingError
-from streams.watch import Watch
+from streams.watchdog import Watchdog
 from tests.support.clickhouse import embedded_path, unused_database
 from tests.support.worker_bench import run, until
 
@@ -88,8 +88,8 @@ def test_the_watch_ends_though_an_answer_comes_as_it_is_told_to(
     async def test() -> None:
         pipeline = pipeline_with(Away(BrokerUnavailableError("away")), tmp_path, store, Metrics())
         answer = asyncio.get_running_loop().create_future()
-        watch = Watch(pipeline.app, pipeline.worker, Health(60), Progress(Metrics()))
-        asking = asyncio.create_task(watch._answer(answer))
+        watchdog = Watchdog(pipeline.app, pipeline.worker, Health(60), Progress(Metrics()))
+        asking = asyncio.create_task(watchdog._answer(answer))
         await asyncio.sleep(0)
         answer.set_result(None)
         asking.cancel()

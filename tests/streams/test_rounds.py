@@ -14,7 +14,6 @@ from streams.rounds import (
     LITTLE,
     LONGEST_AHEAD_SECONDS,
     LONGEST_REST_SECONDS,
-    REST,
     CheckpointRounds,
 )
 from tests.support.worker_bench import CALL_0, CALL_1, Bench, chunk, run, until
@@ -33,8 +32,8 @@ def test_a_round_is_spread_over_blocks_and_followed_by_a_rest() -> None:
     rounds.covered(block(0.25, CALL_0), 12.0)
     assert rounds.wanted(HELD, 13.0, everything=False)[0] == [CALL_1]
     rounds.covered(block(0.25, CALL_1), 15.0)
-    assert rounds.wanted(HELD, 15.0 + REST * 0.5 - 0.1, everything=False)[0] == []
-    assert rounds.wanted(HELD, 15.0 + REST * 0.5, everything=False)[0] == HELD
+    assert rounds.wanted(HELD, 15.0 + 49 * 0.5 - 0.1, everything=False)[0] == []
+    assert rounds.wanted(HELD, 15.0 + 49 * 0.5, everything=False)[0] == HELD
 
 
 def test_small_states_are_covered_together_at_their_usual_time() -> None:
@@ -92,7 +91,7 @@ def test_what_was_serialised_ahead_is_rested_from_too() -> None:
     rounds.serialised_ahead(0.5)
     rounds.covered(block(0.125, *HELD), 20.0)
     assert rounds.under_way == ()
-    before = 20.0 + REST * 0.625
+    before = 20.0 + 49 * 0.625
     assert rounds.wanted(HELD, before - 0.1, everything=False)[0] == []
     assert rounds.wanted(HELD, before + 0.1, everything=False)[0] == HELD
 

@@ -24,7 +24,7 @@ LOGS_SECONDS: Final = 5.0
 """How often a worker that may have nothing to store asks whether topics were made anew."""
 
 
-class Watch:
+class Watchdog:
     """See the module's docstring. `app` is Faust's."""
 
     def __init__(self, app: Any, worker: Worker, health: Health, progress: Progress) -> None:
