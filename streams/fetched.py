@@ -45,7 +45,10 @@ class _Taking:
         # By a proxy: in a cycle with its own method it would wait for the collector, and that
         # seldom looks at what was alive as a batch was applied (`streams.garbage`).
         self._fetched: Any = proxy(fetched)
-        self._batches = _batches(fetched._partition_records)
+        parsed: Any = fetched._partition_records
+        # Its own iterator, which nobody asks here, holds it: the buffer of a fetch would wait, too.
+        parsed._records_iterator = None
+        self._batches = _batches(parsed)
         self._left: list[Any] = []
 
     def __call__(self, max_records: int | None = None) -> list[Any]:

@@ -164,12 +164,12 @@ def test_records_of_other_topics_are_left_to_aiokafka() -> None:
 @pytest.mark.parametrize("most", [2, None])
 def test_what_was_taken_is_freed_without_the_collector(most: int | None) -> None:
     fetched = Fetched(lambda: frozenset({CALL.topic}), {CALL: fetched_from(0, Assignment(0))})
-    there = weakref.ref(fetched[CALL])
+    parts = [weakref.ref(fetched[CALL]), weakref.ref(fetched[CALL]._partition_records)]
     gc.disable()
     try:
         while fetched[CALL].has_more():
             fetched[CALL].getall(most)
         del fetched[CALL]
-        assert there() is None
+        assert [part() for part in parts] == [None, None]
     finally:
         gc.enable()
