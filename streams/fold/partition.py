@@ -299,7 +299,8 @@ class PartitionFold:
                 return True
         key = key_of(heard.source, heard.id)
         if state is None:
-            state = InteractionState(subject, self.state.source_named(heard.source), at, {})
+            subject = (self.state.named(heard.tenant), heard.subject)
+            state = InteractionState(subject, self.state.named(heard.source), at, {})
             self.state.interactions[subject] = state
         elif key in state.facts:
             self._pending.counts["repeated", ""] += 1

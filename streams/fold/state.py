@@ -275,9 +275,9 @@ class State:
         self.let_go_ahead: list[LetGo] = []
         self.names: dict[str, str] = {}
 
-    def source_named(self, name: str) -> str:
-        """The name of a source as every contact has it: each event tells it anew, and few sources
-        tell of all contacts.
+    def named(self, name: str) -> str:
+        """The name of a source or a tenant as every contact has it: each event tells it anew, and
+        few of them are all contacts'.
         """
         return self.names.setdefault(name, name)
 
@@ -395,8 +395,8 @@ def _restored(state: State, saved: bytes) -> InteractionState:
     except msgspec.MsgspecError as damage:
         raise StateUnreadable(f"state is damaged: {damage}") from damage
     tenant, interaction_id, source, opened_at, _, _, expires_at, changed = head
-    subject = (tenant, interaction_id)
-    interaction = InteractionState(subject, state.source_named(source), opened_at, _NO_FACTS)
+    subject = (state.named(tenant), interaction_id)
+    interaction = InteractionState(subject, state.named(source), opened_at, _NO_FACTS)
     interaction.restored(saved, expires_at, changed)
     return interaction
 
