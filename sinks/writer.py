@@ -239,6 +239,8 @@ class Writer:
                 return
 
     def _wait(self, error: StoreError, longest: float, report: WriteReport) -> None:
+        if self._stop.is_set():  # most likely the store was closed under the insert
+            raise WriteAbandoned(f"stopped as {self._store.place} failed: {error.words}")
         report.retries += 1
         reason = "unavailable" if isinstance(error, StoreUnavailable) else "misconfigured"
         self._metrics.sink_retries.labels(reason).inc()

@@ -20,14 +20,14 @@ import asyncio
 import logging
 import threading
 import time
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
 from faust.types import TP
 
 from sinks.writer import Writer
+from streams.beginning import begin_missing
 from streams.blocks import ROW_BYTES, Block, Pace, fill, parts_of
 from streams.flight import Flight
 from streams.fold.partition import PartitionFold
@@ -185,7 +185,9 @@ class Worker:
         for tp in sorted(partitions - bounds.keys()):
             logger.warning("%s is not in its topic any more; a rebalance takes it away", named(tp))
         partitions &= bounds.keys()
-        await self._begin(logs, partitions, bounds)
+        await begin_missing(
+            *(self._held, partitions, logs, bounds), takeover=self._takeover, lanes=self.lanes
+        )
         for tp in partitions:
             self._held[tp].read_since = self._reader.seeks(tp)
         folds = {tp: self._held[tp].fold for tp in partitions}
@@ -195,32 +197,6 @@ class Worker:
         for tp, offset in sorted(self.applied().items()):
             logger.info("%s continues at offset %d", named(tp), offset)
         return self.applied()
-
-    async def _begin(
-        self, logs: Mapping[str, str], mine: Collection[TP], present: Collection[TP]
-    ) -> None:
-        """Begin the folds of my partitions that are not here yet, or of other logs.
-
-        What is stored of all topics is asked for together. Then one begins after the other, and
-        stays if this is cancelled: states may be large.
-        """
-
-        def is_new(tp: TP) -> bool:
-            held = self._held.get(tp)
-            return held is None or held.fold.log != logs[tp.topic]
-
-        wanted = _by_topic(filter(is_new, mine))
-        if not wanted:
-            return
-        partitions = _by_topic(present)
-        logs = {topic: logs[topic] for topic in sorted(wanted)}
-        found = await self.lanes.patiently(
-            STORE, lambda: self._takeover.look_up(logs, wanted, partitions)
-        )
-        for topic in logs:
-            begin = partial(self._takeover.begin, found.pop(topic))
-            begun = await self.lanes.patiently(STORE, begin)
-            self._held |= {TP(topic, partition): held for partition, held in begun.items()}
 
     async def process(self, chunk: Chunk) -> None:
         """Apply a chunk, and store what is due. Waits while the sink is behind.
@@ -447,11 +423,3 @@ class Worker:
         if covered:
             self._progress.checkpointed(covered)
             self._reader.commit(covered)
-
-
-def _by_topic(tps: Iterable[TP]) -> dict[str, list[int]]:
-    """Topic -> its partitions."""
-    found: defaultdict[str, list[int]] = defaultdict(list)
-    for tp in tps:
-        found[tp.topic].append(tp.partition)
-    return dict(found)

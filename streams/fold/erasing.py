@@ -11,11 +11,12 @@ def erased_subjects(
     interactions: Mapping[Subject, InteractionState], rules: FoldRules
 ) -> list[Subject]:
     """The contacts that are marked themselves, or have shown a marked identifier."""
-    return [
-        subject
-        for subject, state in interactions.items()
-        if _is_erased(state.tenant, state.interaction_id, state, rules)
-    ]
+    found = []
+    for subject, state in interactions.items():
+        if _is_erased(state.tenant, state.interaction_id, state, rules):
+            found.append(subject)
+        state.pack()  # looking at one that rests unpacked it
+    return found
 
 
 def _is_erased(tenant: str, contact: str, state: InteractionState, rules: FoldRules) -> bool:

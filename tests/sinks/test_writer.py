@@ -298,6 +298,18 @@ def test_waiting_shows_in_the_metrics_and_in_the_log(
     assert "answers again" in caplog.messages[-1]
 
 
+def test_who_was_told_to_stop_does_not_say_that_rows_wait(
+    migrated_http_store: Store, server: ClickHouseServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.fault(Fault("error", code=241, times=None, inserts=True))
+    metrics, stop = Metrics(), threading.Event()
+    stop.set()
+    with pytest.raises(WriteAbandoned, match="241"):
+        Writer(migrated_http_store, metrics, stop).write({EventRow: events(1)})
+    assert metric(metrics, "sink_retries_total", reason="unavailable") == 0
+    assert not [message for message in caplog.messages if "rows wait" in message]
+
+
 def test_a_refused_checkpoint_is_never_set_aside(store: Store) -> None:
     stop = threading.Event()
     writing = Writer(store, Metrics(), stop, lambda _error, _delay: stop.set())
