@@ -9,6 +9,8 @@ settings never leaves one half counted.
 from collections.abc import Sequence
 from typing import Any, Final
 
+import msgspec
+from msgspec import Raw
 from mypy_extensions import mypyc_attr
 
 from schemas.rows import (
@@ -28,6 +30,8 @@ without cohort; of an agent: tenant, agent, pane_at. `pane_at` in seconds since 
 apart by their length."""
 SavedPane = tuple[PaneKey, int, int, tuple[int, ...], list[int], dict[int, int]]
 """key, generation, references, thresholds, counts, bins"""
+SavedHead = tuple[PaneKey, int, int, tuple[int, ...], Raw, Raw]
+"""The same, read without counts and bins."""
 SavedContribution = tuple[PaneKey, tuple[int, ...], tuple[int, ...]]
 """key, counts, waits"""
 
@@ -55,6 +59,11 @@ _QUEUE_WIDTH: Final = len(QUEUE_COUNTS)
 _WIDTH: Final = {3: len(AGENT_COUNTS), 5: len(conversation_panes.COUNTS)}
 _TABLES: Final[dict[int, type[Row]]] = {3: AgentPaneRow, 5: ConversationPaneRow, 6: KpiPaneRow}
 
+_decoder: Final = msgspec.msgpack.Decoder(SavedPane)
+_NO_COUNTS: Final[list[int]] = []
+_NO_BINS: Final[dict[int, int]] = {}
+"""In place of those of packed panes, which are made anew before anybody sees them."""
+
 
 @mypyc_attr(acyclic=True)
 class Pane:
@@ -69,13 +78,18 @@ class Pane:
     `listed` that this named contacts that were still open; `named` counts those named since
     it named all of them, and is negative until it does. `saved` is its saved form, or empty once it
     changed.
+
+    A contact that does not end keeps its panes for a month, and few have many contacts. So of a
+    pane that rests counts and bins are kept as they were saved, until they are asked for; that it
+    is released by a contact does not ask for them.
     """
 
     __slots__ = (
+        "_bins",
+        "_counts",
+        "_packed",
         "_references",
-        "bins",
         "changed",
-        "counts",
         "expected",
         "generation",
         "key",
@@ -90,8 +104,9 @@ class Pane:
         self, key: PaneKey, generation: int, thresholds: tuple[int, ...], width: int
     ) -> None:
         self.key = key
-        self.counts: list[int] = [0] * width
-        self.bins: dict[int, int] = {}
+        self._counts: list[int] = [0] * width
+        self._bins: dict[int, int] = {}
+        self._packed = b""
         self.generation = generation
         self._references = 0
         self.saved = b""
@@ -103,6 +118,20 @@ class Pane:
         self.told = True
 
     @property
+    def counts(self) -> list[int]:
+        """What is counted, by column."""
+        if self._packed:
+            self._unpack()
+        return self._counts
+
+    @property
+    def bins(self) -> dict[int, int]:
+        """Waits of the sketch, by bin."""
+        if self._packed:
+            self._unpack()
+        return self._bins
+
+    @property
     def references(self) -> int:
         """How many interactions contribute to it."""
         return self._references
@@ -111,6 +140,25 @@ class Pane:
     def references(self, references: int) -> None:
         self._references = references
         self.saved = b""
+
+    def restored(self, saved: bytes, references: int) -> None:
+        """Nothing is known of it but this saved form."""
+        self._references = references
+        self.saved = saved
+        self.pack()
+
+    def pack(self) -> None:
+        """Keep counts and bins as they were saved, if nothing changed since."""
+        if self.saved and not self._packed:
+            self._packed = self.saved
+            self._counts = _NO_COUNTS
+            self._bins = _NO_BINS
+
+    def _unpack(self) -> None:
+        saved: SavedPane = _decoder.decode(self._packed)
+        self._counts = saved[4]
+        self._bins = saved[5]
+        self._packed = b""
 
     def add(self, contribution: "Contribution", sign: int) -> None:
         """Add the contribution (`sign` 1) or take it back (-1)."""
@@ -147,17 +195,18 @@ class Pane:
     def _add_wait(self, which: int, wait_ms: int, sign: int) -> None:
         if which >= FIRST_SKETCH:
             index = bin_of(wait_ms) + (which - FIRST_SKETCH) * SKETCH_SPAN
-            left = self.bins.get(index, 0) + sign
+            bins = self.bins
+            left = bins.get(index, 0) + sign
             if left:
-                self.bins[index] = left
+                bins[index] = left
             else:
-                del self.bins[index]
+                del bins[index]
             return
-        thresholds = self.thresholds
+        thresholds, counts = self.thresholds, self.counts
         column = _QUEUE_WIDTH + which * len(thresholds)
         for threshold in thresholds:
             if wait_ms <= threshold:
-                self.counts[column] += sign
+                counts[column] += sign
             column += 1
 
     def save(self) -> SavedPane:

@@ -19,7 +19,7 @@ from streams.fold.agents import AgentTimeline, SavedTimeline, restored
 from streams.fold.expiry import minute_of
 from streams.fold.facts import Fact, SavedFact
 from streams.fold.let_go import LetGo
-from streams.fold.panes import Contribution, Pane, PaneKey, SavedContribution, SavedPane
+from streams.fold.panes import Contribution, Pane, PaneKey, SavedContribution, SavedHead
 
 STATE_VERSION: Final = 1
 
@@ -276,8 +276,8 @@ class State:
         self.names: dict[str, str] = {}
 
     def named(self, name: str) -> str:
-        """The name of a source or a tenant as every contact has it: each event tells it anew, and
-        few of them are all contacts'.
+        """The name of a source, a tenant or a queue as all have it: each event and each saved form
+        tells it anew, and there are few.
         """
         return self.names.setdefault(name, name)
 
@@ -292,11 +292,12 @@ _Saved = tuple[
     dict[str, tuple[int, int]],
     list[Raw],
     list[tuple[SavedTimeline, int]],
-    list[SavedPane],
+    list[Raw],
     list[tuple[dict[str, int], list[int]]],
 ]
 """next_offset, event_time, produced_at, sources (latest, heard_at), interactions (each a
-`_SavedInteraction`), agents (timeline, changed), panes, let_go_ahead (clocks, subjects)"""
+`_SavedInteraction`), agents (timeline, changed), panes (each a `SavedPane`), let_go_ahead (clocks,
+subjects)"""
 _PARTS: Final = 8
 
 
@@ -309,6 +310,7 @@ _keys_decoder: Final = msgspec.msgpack.Decoder(
     tuple[Raw, Raw, Raw, Raw, Raw, list[tuple[PaneKey, Raw, Raw]], Raw, Raw]
 )
 """Of an interaction, which panes it contributes to: the rest is passed over."""
+_pane_decoder: Final = msgspec.msgpack.Decoder(SavedHead)
 
 _UPGRADES: Final[dict[int, Callable[[bytes], bytes]]] = {}
 """Saved form of version n -> saved form of version n + 1."""
@@ -333,7 +335,9 @@ def snapshot(state: State) -> bytes:
     parts.append(encode([(a.timeline.save(), a.changed) for a in state.agents.values()]))
     parts.append(_array_of(len(state.panes)))
     for pane in state.panes.values():
-        if not pane.saved:
+        if pane.saved:
+            pane.pack()  # as it was for the last one: it rests
+        else:
             pane.saved = encode(pane.save())
         parts.append(pane.saved)
     parts.append(encode([(f.clocks, sorted(f.subjects)) for f in state.let_go_ahead]))
@@ -375,12 +379,10 @@ def restore(saved: bytes, version: int = STATE_VERSION) -> State:
     for timeline, changed in agents:
         agent = AgentState(restored(timeline), changed)
         state.agents[agent.timeline.tenant, agent.timeline.agent] = agent
-    for key, generation, references, thresholds, counts, bins in panes:
-        pane = Pane(key, generation, thresholds, 0)
-        pane.references = references
-        pane.counts = counts
-        pane.bins = bins
-        state.panes[key] = pane
+    shared: dict[tuple[int, ...], tuple[int, ...]] = {}
+    for raw in panes:
+        pane = _restored_pane(state, bytes(raw), shared)
+        state.panes[pane.key] = pane
     for raw in interactions:
         interaction = _restored(state, bytes(raw))
         state.interactions[interaction.subject] = interaction
@@ -399,6 +401,20 @@ def _restored(state: State, saved: bytes) -> InteractionState:
     interaction = InteractionState(subject, state.named(source), opened_at, _NO_FACTS)
     interaction.restored(saved, expires_at, changed)
     return interaction
+
+
+def _restored_pane(
+    state: State, saved: bytes, shared: dict[tuple[int, ...], tuple[int, ...]]
+) -> Pane:
+    """A pane at rest. Panes have few names and few `shared` thresholds: each is kept once."""
+    try:
+        key, generation, references, thresholds, _, _ = _pane_decoder.decode(saved)
+    except msgspec.MsgspecError as damage:
+        raise StateUnreadable(f"state is damaged: {damage}") from damage
+    names = [state.named(part) if isinstance(part, str) else part for part in key]
+    pane = Pane(tuple(names), generation, shared.setdefault(thresholds, thresholds), 0)
+    pane.restored(saved, references)
+    return pane
 
 
 def _facts_of(saved: list[SavedFact]) -> dict[int, Fact]:

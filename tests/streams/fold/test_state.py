@@ -5,8 +5,10 @@ from typing import Any
 import msgspec
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from streams.fold import state as state_module
+from streams.fold.panes import Pane
 from streams.fold.partition import PartitionFold
 from streams.fold.state import (
     STATE_VERSION,
@@ -42,6 +44,8 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     if isinstance(value, InteractionState):
         assert value.facts  # makes them anew, where they were packed
+    if isinstance(value, Pane):
+        assert value.counts
     # Compiled, a class has its attributes' names elsewhere.
     names = getattr(value, "__mypyc_attrs__", None) or getattr(value, "__slots__", None)
     kept = [name for name in names or () if name not in NOT_SAVED]
@@ -54,6 +58,24 @@ def test_what_is_saved_in_parts_is_what_is_saved_at_once(log: list[Record]) -> N
     fold.apply(log)
     saved = fold.snapshot()
     assert msgspec.msgpack.encode(msgspec.msgpack.decode(saved)) == saved
+
+
+@given(chaos(), st.data())
+def test_what_was_packed_goes_on_as_if_it_had_not_been(
+    log: list[Record], data: st.DataObject
+) -> None:
+    at = data.draw(st.integers(0, len(log)))
+    untouched, packed = (PartitionFold("events.call", 0, "log", 1, HASTY) for _ in range(2))
+    packed.apply(log[:at])
+    for _ in range(3):  # saved, as it was for the last one, and packed
+        packed.snapshot()
+    packed.apply(log[at:])
+    untouched.apply(log)
+    found, expected = packed.drain().rows, untouched.drain().rows
+    assert {t: list(rows) for t, rows in found.items()} == {
+        t: list(rows) for t, rows in expected.items()
+    }
+    assert packed.snapshot() == untouched.snapshot()
 
 
 @given(chaos())
