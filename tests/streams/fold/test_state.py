@@ -91,9 +91,12 @@ def test_what_is_restored_is_as_if_nothing_had_been_asked_of_it(log: list[Record
     assert begun.snapshot() == saved
 
 
-def test_damage_within_a_contact_is_told_as_such() -> None:
+@pytest.mark.parametrize(
+    ("place", "of"), [(4, ["default", "call-1"]), (6, [["default", "ada", 0], "seven"])]
+)
+def test_damage_within_a_contact_or_a_pane_is_told_as_such(place: int, of: list[Any]) -> None:
     fields = msgspec.msgpack.decode(snapshot(State()))
-    fields[4] = [["default", "call-1"]]
+    fields[place] = [of]
     with pytest.raises(StateUnreadable, match="damaged"):
         restore(msgspec.msgpack.encode(fields))
 
