@@ -11,11 +11,10 @@ import pytest
 from hypothesis import settings
 
 from streams.embedded import EmbeddedBroker
-from tests.support.examples import examples
 from tests.support.kafka import ApacheKafka, missing_tools
 
 # A failure is reported with a blob that replays it. No deadlines: they measure the machine's load.
-settings.register_profile("switchboard", print_blob=True, deadline=None, max_examples=examples(100))
+settings.register_profile("switchboard", print_blob=True, deadline=None)
 settings.load_profile("switchboard")
 
 TESTS: Final = Path(__file__).parent

@@ -9,13 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import unavailable
-from tests.support.examples import SHARE
 
 ROOT = Path(__file__).parents[2]
 COMPILE_SECONDS = 600
-EXAMPLES_SHARE = "0.25"
-"""The laws are tried in full as they are; here mypyc's translation is, and by other examples each
-time."""
 
 
 @pytest.fixture(scope="module")
@@ -39,10 +35,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.timeout(2 * COMPILE_SECONDS)
 def test_the_laws_of_what_is_compiled_hold_compiled(compiled: Path) -> None:
-    environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join((str(compiled), str(ROOT))),
-        SHARE: EXAMPLES_SHARE,
-    }
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join((str(compiled), str(ROOT)))}
     # -P and an empty pythonpath: what is imported is what was compiled, not what lies here.
     python = [sys.executable, "-P"]
     imported = subprocess.run(

@@ -9,7 +9,6 @@ from streams.fold.partition import PartitionFold
 from streams.fold.rules import FoldRules
 from streams.fold.state import NEVER, State, Subject, restore, snapshot
 from tests.support.contact_centre import delivered, shifts
-from tests.support.examples import examples
 from tests.support.fold import Happening, UpsertStore, happening, records_of
 
 LATENESS_MS = 600_000
@@ -57,7 +56,7 @@ def spread(told: list[Happening], partitions: int) -> list[list[Happening]]:
     ]
 
 
-@settings(max_examples=examples(100))
+@settings(max_examples=100)
 @given(
     data=st.data(),
     told=shifts(),

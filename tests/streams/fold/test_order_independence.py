@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 from streams.fold.rules import FoldRules
 from tests.oracle.batch import tables_of
 from tests.support.contact_centre import delivered, shifts
-from tests.support.examples import examples
 from tests.support.fold import (
     Happening,
     differences,
@@ -24,7 +23,7 @@ RULES = FoldRules(
 )
 
 
-@settings(max_examples=examples(150))
+@settings(max_examples=150)
 @given(data=st.data(), told=shifts(), partitions=st.sampled_from([1, 4, 16]))
 def test_any_order_repetition_and_split_gives_the_same_tables(
     data: st.DataObject, told: list[Happening], partitions: int
@@ -34,7 +33,7 @@ def test_any_order_repetition_and_split_gives_the_same_tables(
     assert folded(log_of(shuffled, partitions), RULES).what_happened() == expected
 
 
-@settings(max_examples=examples(150))
+@settings(max_examples=150)
 @given(data=st.data(), told=shifts())
 def test_fold_and_oracle_agree_on_every_row_of_a_shift(
     data: st.DataObject, told: list[Happening]

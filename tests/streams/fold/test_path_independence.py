@@ -17,7 +17,6 @@ from streams.fold.partition import PartitionFold
 from streams.fold.state import restore
 from tests.oracle.batch import tables_of
 from tests.support.contact_centre import HASTY, chaos
-from tests.support.examples import examples
 from tests.support.fold import Record, UpsertStore, differences, oracle_rules
 
 TOPICS = ("events.call", "events.chat", "events.agent", "events.customer")
@@ -93,7 +92,7 @@ class Cluster:
             self.late(0)
 
 
-@settings(max_examples=examples(250))
+@settings(max_examples=250)
 @given(data=st.data(), topic=st.sampled_from(TOPICS), steps=STEPS)
 def test_any_path_through_a_log_leads_to_the_same_rows_and_state(
     data: st.DataObject, topic: str, steps: list[tuple[str, int]]
@@ -136,7 +135,7 @@ def test_every_record_is_stored_or_a_dead_letter_and_only_once(
     assert sorted(offsets) == [record.offset for record in log]
 
 
-@settings(max_examples=examples(250))
+@settings(max_examples=250)
 @given(data=st.data(), topic=st.sampled_from(TOPICS))
 def test_chaos_is_folded_to_what_the_oracle_says(data: st.DataObject, topic: str) -> None:
     log = data.draw(chaos(topic))

@@ -12,14 +12,13 @@ from simulator.run import Run
 from simulator.settings import Simulation
 from streams.fold.rules import FoldRules
 from tests.simulator.centres import centres
-from tests.support.examples import examples
 from tests.support.fold import LATER_MS, Log, Record, folded
 from tests.truth.rows import row_of
 
 PATIENT = FoldRules(lateness_ms=1 << 40)
 
 
-@settings(max_examples=examples(12))
+@settings(max_examples=12)
 @given(centres(), st.none() | st.integers(0, 99))
 def test_rows_say_what_happened_in_whatever_order_it_is_told(
     simulation: Simulation, shuffled: int | None

@@ -45,7 +45,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, InteractionState):
         assert value.facts  # makes them anew, where they were packed
     if isinstance(value, Pane):
-        assert value.counts
+        assert value.counts  # likewise
     # Compiled, a class has its attributes' names elsewhere.
     names = getattr(value, "__mypyc_attrs__", None) or getattr(value, "__slots__", None)
     kept = [name for name in names or () if name not in NOT_SAVED]

@@ -22,7 +22,6 @@ from streams.identity.erased import Erased, mark_of
 from streams.identity.fold import LinksFold
 from streams.identity.guards import Limits
 from streams.identity.messages import Message, of_edge, rendered
-from tests.support.examples import examples
 
 
 @dataclass(frozen=True)
@@ -117,7 +116,7 @@ def test_a_gap_is_noticed_and_what_was_applied_is_passed_over() -> None:
     assert under_test.next_offset == 3
 
 
-@settings(max_examples=examples(60))
+@settings(max_examples=60)
 @given(
     pairs=st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from("ghijkl")), max_size=30),
     cut=st.integers(0, 30),

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from schemas.events import Identifier
 from streams.identity.normalise import Identifiers, guessed, identifier_texts
-from tests.support.examples import examples
 
 PLAIN = Identifiers()
 GERMAN = Identifiers(region="DE", regions={"uk": "GB"})
@@ -57,7 +56,7 @@ def taken_apart(value: str, region: str) -> str:
 @example(country=39, national="0612345678", region="")
 @example(country=44, national="02079460042", region="DE")
 @example(country=52, national="15512345678", region="")
-@settings(max_examples=examples(200))
+@settings(max_examples=200)
 def test_a_number_that_is_not_taken_apart_is_what_it_would_be(
     country: int, national: str, region: str
 ) -> None:
@@ -72,7 +71,7 @@ def test_a_number_that_is_not_taken_apart_is_what_it_would_be(
     ending=st.sampled_from((".org", ".Test", ".xn--p1ai", ".onion", "", ".")),
 )
 @example(local="ada", domain="exa--mple", ending=".org")
-@settings(max_examples=examples(200))
+@settings(max_examples=200)
 def test_a_simple_address_is_written_as_one_that_was_validated(
     local: str, domain: str, ending: str
 ) -> None:
@@ -149,7 +148,7 @@ def test_pseudonyms_tell_people_apart_and_nothing_else() -> None:
     assert hidden.of("t", [mine]) == (mine,)
 
 
-@settings(max_examples=examples(500))
+@settings(max_examples=500)
 @given(
     st.text(max_size=40) | st.text("+0123456789 ()-x", max_size=18),
     st.sampled_from(["phone", "email", "customer_number", "other"]),

@@ -14,7 +14,6 @@ from streams.identity.guards import Limits
 from streams.identity.messages import Message, of_edge, rendered
 from tests.oracle.identity import Said, partition
 from tests.streams.identity.test_fold import Record
-from tests.support.examples import examples
 
 LIMITS = Limits(identifiers=8, of_kind={"phone": 4})
 
@@ -93,7 +92,7 @@ def edges() -> st.SearchStrategy[list[Edge]]:
     )
 
 
-@settings(max_examples=examples(150), deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(said=edges(), dice=st.randoms(use_true_random=False))
 def test_where_rows_are_taken_changes_no_version(said: list[Edge], dice: Random) -> None:
     often, seldom = Worker(1), Worker(1)
@@ -109,7 +108,7 @@ def test_where_rows_are_taken_changes_no_version(said: list[Edge], dice: Random)
     assert seldom.folds[0].snapshot() == often.folds[0].snapshot()
 
 
-@settings(max_examples=examples(150), deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(said=edges(), partitions=st.integers(1, 4), dice=st.randoms(use_true_random=False))
 def test_crashes_at_any_point_lead_to_the_customers_of_an_offline_union_find(
     said: list[Edge], partitions: int, dice: Random

@@ -10,7 +10,6 @@ from streams.identity.edges import LINKED, SHOWN, UNLINKED, edge
 from streams.identity.guards import Limits
 from streams.identity.messages import Message, of_edge
 from tests.oracle.identity import Said, partition
-from tests.support.examples import examples
 from tests.support.identity import Partitions
 
 RULES = {"seen": SHOWN, "linked": LINKED, "unlinked": UNLINKED}
@@ -46,7 +45,7 @@ def statements(draw: st.DrawFn) -> list[Said]:
 
 
 @pytest.mark.parametrize("limits", [ROOMY, TIGHT], ids=["roomy", "tight"])
-@settings(max_examples=examples(150))
+@settings(max_examples=150)
 @given(said=statements(), data=st.data())
 def test_it_equals_an_offline_union_find(
     limits: Limits, said: list[Said], data: st.DataObject
@@ -78,7 +77,7 @@ def test_it_equals_an_offline_union_find(
     assert all(size <= limits.identifiers for size in sizes.values())
 
 
-@settings(max_examples=examples(50))
+@settings(max_examples=50)
 @given(said=statements(), data=st.data())
 def test_nothing_is_said_for_ever(said: list[Said], data: st.DataObject) -> None:
     choices = data.draw(st.randoms(use_true_random=False))

@@ -17,7 +17,6 @@ from streams.monitor import foresight
 from streams.monitor.fold import MonitorFold
 from streams.monitor.live import Live
 from streams.monitor.samples import values_of
-from tests.support.examples import examples
 from tests.support.fold import MONDAY_MS, Happening, Record
 from tests.support.monitor import Stages, notices_of
 
@@ -102,7 +101,7 @@ def counted(found: list[Call], at: int, begin_ms: int) -> dict[str, Any]:
 
 
 @given(calls, st.integers(1, 5), st.sampled_from([1, 2, 4]), st.integers(0, 7_500_000))
-@settings(max_examples=examples(60))
+@settings(max_examples=60)
 def test_windows_are_those_of_a_count_of_the_calls(
     found: list[Call], every: int, partitions: int, until: int
 ) -> None:
@@ -131,7 +130,7 @@ def known(live: Live) -> dict[str, Any]:
 
 
 @given(calls, st.data())
-@settings(max_examples=examples(60))
+@settings(max_examples=60)
 def test_any_order_and_repetition_of_partials_leads_to_the_same(
     found: list[Call], data: st.DataObject
 ) -> None:
@@ -148,7 +147,7 @@ def test_any_order_and_repetition_of_partials_leads_to_the_same(
 
 
 @given(calls, st.integers(0, 60))
-@settings(max_examples=examples(40))
+@settings(max_examples=40)
 def test_reading_the_log_again_finds_the_same_breaches(found: list[Call], cut: int) -> None:
     stages = Stages(lambda _: ALERTS)
     play(stages, log_of(found))

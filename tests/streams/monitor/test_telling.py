@@ -19,7 +19,6 @@ from streams.monitor.fold import MonitorFold
 from streams.monitor.messages import PanePart, Partial, Tick, read, rendered
 from streams.monitor.rules import MonitorRules
 from tests.support.contact_centre import HASTY, chaos
-from tests.support.examples import examples
 from tests.support.fold import MONDAY_MS, Happening, Record
 
 STEP = st.sampled_from(("apply", "apply", "tell", "tell", "checkpoint", "crash", "zombie", "late"))
@@ -151,7 +150,7 @@ def known(monitor: MonitorFold) -> dict[str, Any]:
 
 @pytest.mark.parametrize("topic", TOPICS)
 @given(data=st.data(), steps=STEPS)
-@settings(max_examples=examples(150))
+@settings(max_examples=150)
 def test_what_is_known_is_what_whole_panes_say(
     topic: str, data: st.DataObject, steps: list[tuple[str, int]]
 ) -> None:
