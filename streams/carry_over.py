@@ -24,11 +24,12 @@ from sinks.checkpoints import Checkpoint, CheckpointStore
 from sinks.refused import REASON as REFUSED
 from sinks.store import Store
 from sinks.writer import Writer
+from streams.fold.interaction_state import Subject
 from streams.fold.merge import Left, merged, slowest, uncertain
 from streams.fold.output import Rows
 from streams.fold.partition import PartitionFold
 from streams.fold.rules import FoldRules
-from streams.fold.state import STATE_VERSION, State, Subject, restore, snapshot
+from streams.fold.state import STATE_VERSION, State, restore, snapshot
 
 PAGE: Final = 10_000
 ASKED_AT_ONCE: Final = 1_000

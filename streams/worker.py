@@ -27,7 +27,7 @@ from typing import Any, Final
 from faust.types import TP
 
 from sinks.writer import Writer
-from streams.beginning import begin_missing
+from streams.assignment import begin_missing
 from streams.blocks import ROW_BYTES, Block, Pace, fill, parts_of
 from streams.flight import Flight
 from streams.fold.partition import PartitionFold

@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from typing import Final
 
 from streams.fold.expiry import MINUTE_MS, Expiry, minute_of
+from streams.fold.interaction_state import InteractionState, Subject
 from streams.fold.let_go import clock_of, furthest, still_ahead
-from streams.fold.state import NEVER, InteractionState, SourceClock, State, Subject
+from streams.fold.state import NEVER, SourceClock, State
 
 FOR_EVER: Final = 1 << 62
 

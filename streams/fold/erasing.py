@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from streams.fold.facts import ENTERED, STARTED
+from streams.fold.interaction_state import InteractionState, Subject
 from streams.fold.rules import FoldRules
-from streams.fold.state import InteractionState, Subject
 
 
 def erased_subjects(

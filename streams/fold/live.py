@@ -20,12 +20,13 @@ from mypy_extensions import i64, mypyc_attr
 
 from streams.fold.agents import AgentTimeline, states_in
 from streams.fold.interaction import interaction_of
+from streams.fold.interaction_state import Subject
 from streams.fold.known import Interaction
 from streams.fold.legs import Leg
 from streams.fold.output import Place, RowTuple
 from streams.fold.panes import QUEUE_COUNTS, Pane, PaneKey
 from streams.fold.rules import DAY_MS, FoldRules
-from streams.fold.state import State, Subject
+from streams.fold.state import State
 
 YOUNG_MS: Final = DAY_MS + 7_200_000
 """A day with its change of clocks, and some: panes that are older matter to no window."""

@@ -14,10 +14,11 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from schemas.rows import VERSION_OFFSET_BITS
+from streams.fold.interaction_state import Subject
 from streams.fold.let_go import LetGo, subject_key
 from streams.fold.panes import empty_pane
 from streams.fold.rules import FoldRules
-from streams.fold.state import NEVER, SourceClock, State, Subject
+from streams.fold.state import NEVER, SourceClock, State
 
 
 @dataclass(frozen=True, slots=True)

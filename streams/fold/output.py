@@ -23,8 +23,8 @@ from schemas.rows import (
 )
 from streams.fold.customers import customer_key
 from streams.fold.heard import Heard, Record
+from streams.fold.interaction_state import InteractionState
 from streams.fold.known import Interaction
-from streams.fold.state import InteractionState
 
 RowTuple = tuple[Any, ...]
 Rows = dict[type[Row], Sequence[RowTuple]]

@@ -38,6 +38,7 @@ from streams.fold.erasing import erased_subjects
 from streams.fold.facts import FACT_PARTS, fact_of, key_of
 from streams.fold.heard import Heard, Record
 from streams.fold.interaction import interaction_of, told_more
+from streams.fold.interaction_state import InteractionState, Subject
 from streams.fold.known import Interaction
 from streams.fold.ledger import PaneLedger
 from streams.fold.links import LINKING, event_links, interaction_links
@@ -56,15 +57,7 @@ from streams.fold.output import (
 from streams.fold.panes import Pane, pane_row, table_of
 from streams.fold.rules import FoldRules
 from streams.fold.saving import Saving
-from streams.fold.state import (
-    NEVER,
-    STATE_VERSION,
-    AgentState,
-    InteractionState,
-    State,
-    Subject,
-    snapshot,
-)
+from streams.fold.state import NEVER, STATE_VERSION, AgentState, State, snapshot
 from streams.fold.told import TOLD, agent_state_row, fact_row
 
 MOST_FACTS: Final = 2_000

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Final
 
-from streams.fold.state import InteractionState
+from streams.fold.interaction_state import InteractionState
 
 _ALL: Final = 1 << 62
 

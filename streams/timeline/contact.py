@@ -14,8 +14,8 @@ from schemas.timeline import Contact, Visit
 from streams.fold.customers import strongest
 from streams.fold.facts import FACT_PARTS, Fact, fact_of, in_order, key_of
 from streams.fold.interaction import interaction_of
+from streams.fold.interaction_state import InteractionState
 from streams.fold.output import Place, interaction_row
-from streams.fold.state import InteractionState
 from streams.identity.normalise import Identifiers
 from streams.timeline.happenings import Happenings, happenings_of, instant
 from streams.timeline.threads import threaded

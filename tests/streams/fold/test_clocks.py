@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from streams.fold.clocks import Clocks
 from streams.fold.expiry import MINUTE_MS, minute_of
-from streams.fold.state import NEVER, InteractionState, State
+from streams.fold.interaction_state import InteractionState
+from streams.fold.state import NEVER, State
 from tests.support.fold import MONDAY_MS
 
 LATE_MS = 5 * MINUTE_MS

@@ -4,10 +4,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.rows import EventRow
+from streams.fold.interaction_state import Subject
 from streams.fold.merge import Left, merged, slowest
 from streams.fold.partition import PartitionFold
 from streams.fold.rules import FoldRules
-from streams.fold.state import NEVER, State, Subject, restore, snapshot
+from streams.fold.state import NEVER, State, restore, snapshot
 from tests.support.contact_centre import delivered, shifts
 from tests.support.fold import Happening, UpsertStore, happening, records_of
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
+from streams.fold.interaction_state import InteractionState
 from streams.fold.partition import PartitionFold
-from streams.fold.state import InteractionState
 from tests.support.contact_centre import HASTY
 from tests.support.fold import Happening, records_of
 

@@ -8,16 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.fold import state as state_module
+from streams.fold.interaction_state import InteractionState
 from streams.fold.panes import Pane
 from streams.fold.partition import PartitionFold
-from streams.fold.state import (
-    STATE_VERSION,
-    InteractionState,
-    State,
-    StateUnreadable,
-    restore,
-    snapshot,
-)
+from streams.fold.state import STATE_VERSION, State, StateUnreadable, restore, snapshot
 from tests.support.contact_centre import HASTY, chaos
 from tests.support.fold import Record
 

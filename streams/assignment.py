@@ -1,4 +1,4 @@
-"""Begins the folds of partitions that a worker was given and does not hold yet.
+"""Begins the folds of partitions that a worker was assigned and does not hold yet.
 
 Runs on Faust's loop; what asks the store goes by its lane. Waits while the store is away.
 """
