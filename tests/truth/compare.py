@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from schemas.sketch import RELATIVE_ACCURACY
 from simulator.customers import caller_figures, first_contact_figures, known
@@ -38,8 +38,7 @@ from simulator.run import Run
 from simulator.truth import Contact
 from sinks.kpis.catalogue import FAMILIES
 from sinks.kpis.families import ESTIMATES
-from sinks.kpis.query import KpiResult, agent_table, kpi_table
-from sinks.store import Store
+from sinks.kpis.query import KpiResult, Queries, agent_table, kpi_table
 from tests.truth.families import churn_from, churn_truth, family_truth
 
 One = TypeVar("One")
@@ -95,12 +94,13 @@ def _decimal(value: float) -> Fraction:
 
 
 def everything(
-    store: Store,
+    store: Queries,
     run: Run,
     repeat_seconds: int = 4 * 3600,
     open_for: OpenFor = always_open,
 ) -> Iterator[Compared]:
-    """All KPIs of the catalogue, by all that they are split by."""
+    """All KPIs of the catalogue, by all that they are split by, of a store that does not change."""
+    store = _AskedOnce(store)
     yield from of_queues(store, run)
     yield from of_intervals(store, run)
     yield from of_customers(store, run, repeat_seconds)
@@ -111,7 +111,25 @@ def everything(
     yield from of_families(store, run)
 
 
-def of_families(store: Store, run: Run) -> Iterator[Compared]:
+class _AskedOnce:
+    """A store's answers, each asked for once: most splits are looked at from several sides, and to
+    plan a view takes ClickHouse longer than to read a day.
+    """
+
+    def __init__(self, store: Queries) -> None:
+        self._store = store
+        self._answers: dict[tuple[str, str], list[dict[str, Any]]] = {}
+
+    def query(self, sql: str, parameters: dict[str, Any] | None = None, /) -> list[dict[str, Any]]:
+        """As a store answers."""
+        used = {k: v for k, v in (parameters or {}).items() if f"{{{k}:" in sql}
+        asked = sql, repr(sorted(used.items()))
+        if asked not in self._answers:
+            self._answers[asked] = self._store.query(sql, used)
+        return self._answers[asked]
+
+
+def of_families(store: Queries, run: Run) -> Iterator[Compared]:
     """KPIs of surveys, menus, self-service, … by what each is split by first."""
     for names, truth in family_truth(run).items():
         measured = _by_dimensions(kpi_table(store, TENANT, split=names, families=FAMILIES), names)
@@ -127,7 +145,7 @@ def wrong(compared: Iterable[Compared]) -> list[str]:
     return [str(one) for one in compared if not one.holds]
 
 
-def of_queues(store: Store, run: Run) -> Iterator[Compared]:
+def of_queues(store: Queries, run: Run) -> Iterator[Compared]:
     """KPIs of queues over all the time, by all that the simulation knows them to be split by."""
     skills = {queue.name: queue.skill for queue in run.settings.queues}
 
@@ -152,7 +170,7 @@ def of_queues(store: Store, run: Run) -> Iterator[Compared]:
         yield from _beside(truth, _by_dimensions(_offered(results), names), names)
 
 
-def of_intervals(store: Store, run: Run) -> Iterator[Compared]:
+def of_intervals(store: Queries, run: Run) -> Iterator[Compared]:
     """KPIs of queues by half hour, as contacts were offered and as they ended."""
     for cohort in COHORTS:
         measured = {}
@@ -163,7 +181,7 @@ def of_intervals(store: Store, run: Run) -> Iterator[Compared]:
         yield from _beside(truth, measured, ("queue", f"half hour, {cohort}"))
 
 
-def of_customers(store: Store, run: Run, repeat_seconds: int) -> Iterator[Compared]:
+def of_customers(store: Queries, run: Run, repeat_seconds: int) -> Iterator[Compared]:
     """Callers and first contacts, where customers are as far as they can be known."""
     names = ("queue", "channel")
     results = kpi_table(store, TENANT, split=names, repeat_seconds=repeat_seconds)
@@ -177,7 +195,7 @@ def of_customers(store: Store, run: Run, repeat_seconds: int) -> Iterator[Compar
 
 
 def of_conversations(
-    store: Store, run: Run, repeat_seconds: int, open_for: OpenFor
+    store: Queries, run: Run, repeat_seconds: int, open_for: OpenFor
 ) -> Iterator[Compared]:
     """Messages and tickets: over all the time, and what was done by half hour."""
     written = [c for c in run.truth.contacts if c.messages or c.ticket]
@@ -233,7 +251,7 @@ def _of_the_contact(key: Callable[[Contact], Key]) -> Callable[[Contact, int, st
     return lambda contact, _at, _agent: key(contact)
 
 
-def of_backlog(store: Store, run: Run) -> Iterator[Compared]:
+def of_backlog(store: Queries, run: Run) -> Iterator[Compared]:
     """What was to do at the end of each hour, by queue and channel."""
     names = ("queue", "channel")
     written = [c for c in run.truth.contacts if c.messages or c.ticket]
@@ -256,7 +274,7 @@ def of_backlog(store: Store, run: Run) -> Iterator[Compared]:
 
 def _of_written(
     run: Run,
-    store: Store,
+    store: Queries,
     written: list[Contact],
     open_for: OpenFor,
     repeat_seconds: int,
@@ -315,7 +333,7 @@ def _grouped(ones: Iterable[One], key: Callable[[One], Key]) -> dict[Key, list[O
     return groups
 
 
-def of_thresholds(store: Store, run: Run) -> Iterator[Compared]:
+def of_thresholds(store: Queries, run: Run) -> Iterator[Compared]:
     """KPIs of queues for thresholds that nobody configured."""
     names = ("queue", "channel")
     results = kpi_table(store, TENANT, split=names, target=47, short=2.5)
@@ -324,7 +342,7 @@ def of_thresholds(store: Store, run: Run) -> Iterator[Compared]:
     yield from _beside(truth, measured, ("queue", "channel, T 47 s"))
 
 
-def of_agents(store: Store, run: Run) -> Iterator[Compared]:
+def of_agents(store: Queries, run: Run) -> Iterator[Compared]:
     """KPIs of agents, in all and by half hour."""
     whole = {(r.dimensions["agent"], 0): r.values for r in agent_table(store, TENANT)}
     yield from _beside(agent_figures(run.truth), whole, ("agent", "from"))
@@ -337,7 +355,7 @@ def of_agents(store: Store, run: Run) -> Iterator[Compared]:
     yield from _beside(agent_figures(run.truth, spans), parts, ("agent", "half hour"))
 
 
-def _latest(store: Store, run: Run) -> int:
+def _latest(store: Queries, run: Run) -> int:
     (latest,) = store.query("SELECT max(last_event_at) AS at FROM interactions FINAL")
     return _milliseconds(latest["at"], run)
 
