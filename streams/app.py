@@ -283,7 +283,9 @@ class Pipeline:
                 if self.failed.done():
                     self.failed.result()
         finally:
-            await self.stop()
+            # In a task of its own: this one may have been cancelled, and before Python 3.11.3 its
+            # timeouts would then end what they are around, and all that is to be done after.
+            await asyncio.create_task(self.stop(), name="stop")
 
     def _due(self, ends: Mapping[TP, int]) -> dict[TP, int]:
         """What is to be covered: `ends`, and what came of it on topics that are read again."""
