@@ -124,29 +124,33 @@ async function ask() {
   return answer.json();
 }
 
+const held = () => hold.getAttribute("aria-pressed") === "true";
+
 async function refresh() {
-  if (hold.getAttribute("aria-pressed") === "false") {
-    try {
-      const document_ = await ask();
-      told = Date.now();
-      ahead = told - Date.parse(document_.now);
-      shown = document_.queues;
-      document.getElementById("tenant").textContent = document_.tenant;
-      tell("Live, once a second.", false);
-    } catch {
-      const since = told === null ? "yet" : `since ${new Date(told).toLocaleTimeString()}`;
-      tell(`✖ No answer from the worker ${since}. What is shown is old.`, true);
+  if (!held()) {
+    const answer = await ask().catch(() => null);
+    // It may have been held still while the worker was asked.
+    if (!held()) {
+      if (answer === null) {
+        const since = told === null ? "yet" : `since ${new Date(told).toLocaleTimeString()}`;
+        tell(`✖ No answer from the worker ${since}. What is shown is old.`, true);
+      } else {
+        told = Date.now();
+        ahead = told - Date.parse(answer.now);
+        shown = answer.queues;
+        document.getElementById("tenant").textContent = answer.tenant;
+        tell("Live, once a second.", false);
+      }
+      draw();
     }
-    draw();
   }
   setTimeout(refresh, ASK_MS);
 }
 
 hold.addEventListener("click", () => {
-  const held = hold.getAttribute("aria-pressed") === "false";
-  hold.setAttribute("aria-pressed", String(held));
-  hold.textContent = held ? "Go on" : "Hold still";
-  if (held) tell("▮▮ Held still: what is shown is not live.", false);
+  hold.setAttribute("aria-pressed", String(!held()));
+  hold.textContent = held() ? "Go on" : "Hold still";
+  if (held()) tell("▮▮ Held still: what is shown is not live.", false);
 });
 
 refresh();

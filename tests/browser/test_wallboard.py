@@ -46,6 +46,10 @@ class Worker:
         self.queues: list[dict[str, Any]] | None = []
         self.asked_for: list[str] = []
         self.address = ""
+        self.answers = threading.Event()
+        """Unset, questions wait, and `asked` is set by the next one."""
+        self.answers.set()
+        self.asked = threading.Event()
         self._serves = threading.Event()
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
@@ -54,6 +58,9 @@ class Worker:
     async def _run(self) -> None:
         async def queues(tenant: str) -> list[dict[str, Any]] | None:
             self.asked_for.append(tenant)
+            if not self.answers.is_set():
+                self.asked.set()
+                await asyncio.to_thread(self.answers.wait, DEADLINE_MS / 1000)
             return self.queues
 
         pages = routes(queues, "default")
@@ -68,6 +75,7 @@ class Worker:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.answers.set()
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
 
@@ -191,6 +199,24 @@ def test_it_can_be_held_still_by_keyboard(page: Page, worker: Worker) -> None:
     expect(card(page, "support").locator(".waiting")).to_have_text("3")
 
 
+@pytest.mark.parametrize("answer", [[queue("support", waiting=3)], None], ids=["figures", "none"])
+def test_what_was_asked_before_it_was_held_still_changes_nothing_after(
+    page: Page, worker: Worker, answer: list[dict[str, Any]] | None
+) -> None:
+    page.add_init_script(COUNT_ROUNDS)
+    show(page, worker, queue("support"))
+    expect(page.get_by_role("status")).to_have_text("Live, once a second.")
+    worker.answers.clear()
+    assert worker.asked.wait(DEADLINE_MS / 1000)
+    before = page.evaluate("window.rounds")
+    page.get_by_role("button", name="Hold still").click()
+    worker.queues = answer
+    worker.answers.set()
+    page.wait_for_function("before => window.rounds > before", arg=before)
+    expect(page.get_by_role("status")).to_have_text("▮▮ Held still: what is shown is not live.")
+    expect(card(page, "support").locator(".waiting")).to_have_text("0")
+
+
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 def test_on_a_phone_nothing_is_cut_off_and_everything_legible(
     page: Page, worker: Worker, scheme: Any
@@ -233,6 +259,14 @@ def test_the_address_chooses_the_tenant_and_text_stays_text(page: Page, worker: 
     expect(page.get_by_role("heading", level=2)).to_have_text("<img src=x onerror=alert(1)>")
     assert set(worker.asked_for) == {"a&b"}
 
+
+COUNT_ROUNDS = """window.rounds = 0;
+const later = window.setTimeout;
+window.setTimeout = (task, ms) => {
+  if (task.name === "refresh") window.rounds += 1;
+  return later(task, ms);
+};"""
+"""The page sets its timer when it is done with an answer, or with what came instead of one."""
 
 CUT_OFF = """[...document.querySelectorAll('article')].flatMap((card) =>
   [...card.querySelectorAll('dd, dt, h2, p')].filter((one) => {
