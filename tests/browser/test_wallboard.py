@@ -23,10 +23,10 @@ TENANT = "acme <b>&"
 
 
 def queue(name: str, **changed: Any) -> dict[str, Any]:
-    """A row of `queues_now` with its alerts."""
-    now = datetime.now(UTC)
+    """A row of `queues_now` with its alerts; of the moment in which it is served, if it has no `at`
+    of its own."""
     return {
-        "tenant": TENANT, "queue": name, "at": now, "current": 1, "waiting": 0,
+        "tenant": TENANT, "queue": name, "current": 1, "waiting": 0,
         "oldest_enqueued_at": None, "active": 3, "agents_available": 2, "agents_on_contact": 3,
         "agents_wrapup": 1, "agents_paused": None, "agents_offline": 0, "target_seconds": 20,
         "target_ratio": 0.8, "service_level_preset": "offered",
@@ -61,7 +61,8 @@ class Worker:
             if not self.answers.is_set():
                 self.asked.set()
                 await asyncio.to_thread(self.answers.wait, DEADLINE_MS / 1000)
-            return self.queues
+            rows, now = self.queues, datetime.now(UTC)
+            return None if rows is None else [{"at": now, **row} for row in rows]
 
         pages = routes(queues, "default")
         async with serving(HttpSettings(port=0), StateDouble(), Metrics(), pages) as address:
