@@ -54,6 +54,20 @@ class Receiver:
             and alertname in {alert["labels"]["alertname"] for alert in n["alerts"]}
         ]
 
+    def courses(self) -> dict[tuple[str, str], list[str]]:
+        """What was told of each alert, by its name and severity: its statuses, repeats left out."""
+        found: dict[tuple[str, str], list[str]] = {}
+        for alert in (alert for n in self.sent for alert in n["alerts"]):
+            labels = alert["labels"]
+            course = found.setdefault((labels["alertname"], labels["severity"]), [])
+            if course[-1:] != [alert["status"]]:
+                course.append(alert["status"])
+        return found
+
+    def all_over(self) -> bool:
+        """Whether the end was told of every alert that was told."""
+        return all(course[-1] == "resolved" for course in self.courses().values())
+
 
 def hurried(directory: Path) -> list[Path]:
     """The shipped rules, with nothing to wait for."""
