@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +17,7 @@ from urllib.request import urlopen
 import pytest
 import yaml
 
-from streams.child_process import ChildProcess, free_port
+from streams.child_process import ChildProcess
 
 HOST: Final = "127.0.0.1"
 ROOT: Final = Path(__file__).parents[2]
@@ -24,6 +25,7 @@ TEMPLATES: Final = Path("/usr/share/prometheus/alertmanager/default.tmpl")
 """Where Debian's Alertmanager looks for them, wherever the program itself is."""
 DEADLINE_SECONDS: Final = 60.0
 POLL_SECONDS: Final = 0.05
+_LISTENS: Final = re.compile(r'msg="Listening on" address=(\S+)\n')
 
 
 def tool(program: str) -> str:
@@ -61,17 +63,30 @@ def _get(url: str, parameters: Mapping[str, str] | None = None) -> Any:
 
 
 class _Server:
-    """A program that serves HTTP on a port of its own until the context ends."""
+    """A program that serves HTTP on a port of its own until the context ends.
 
-    def __init__(self, name: str, arguments: Sequence[str], port: int, directory: Path) -> None:
-        self.address = f"{HOST}:{port}"
-        self._child = ChildProcess(arguments, log_path=directory / f"{name}.log")
-        deadline = time.monotonic() + DEADLINE_SECONDS
-        if not self._child.wait_until_listening(HOST, port, deadline=deadline):
+    It takes a port that is free as it starts, and says which: one chosen for it might be somebody
+    else's by then.
+    """
+
+    def __init__(self, name: str, arguments: Sequence[str], directory: Path) -> None:
+        log = directory / f"{name}.log"
+        self._said_before = len(log.read_text()) if log.exists() else 0
+        chosen = (*arguments, f"--web.listen-address={HOST}:0")
+        self._child = ChildProcess(chosen, log_path=log)
+        try:
+            self.address = wait_until(self._listens_at, f"{name} to listen")
+            wait_until(self._ready, f"{name} to be ready")
+        except Exception as error:
             said = self._child.log_tail()
             self._child.kill()
-            raise RuntimeError(f"{name} did not start:\n{said}")
-        wait_until(self._ready, f"{name} to be ready")
+            raise RuntimeError(f"{name} did not start:\n{said}") from error
+
+    def _listens_at(self) -> str:
+        if not self._child.running:
+            raise RuntimeError("it has ended")
+        found = _LISTENS.search(self._child.log_path.read_text()[self._said_before :])
+        return found[1] if found else ""
 
     def _ready(self) -> bool:
         with suppress(HTTPError), urlopen(f"http://{self.address}/-/ready", timeout=10):
@@ -116,15 +131,14 @@ class Prometheus(_Server):
             }
         file = directory / "prometheus.yml"
         file.write_text(yaml.safe_dump(configuration))
-        port = free_port(HOST)
         arguments = (
             tool("prometheus"),
             f"--config.file={file}",
             f"--storage.tsdb.path={directory / 'data'}",
-            f"--web.listen-address={HOST}:{port}",
-            "--rules.alert.resend-delay=1s",
+            # An alert is over if nothing is heard of it for four times as long.
+            "--rules.alert.resend-delay=5s",
         )
-        super().__init__("prometheus", arguments, port, directory)
+        super().__init__("prometheus", arguments, directory)
 
     def query(self, expression: str) -> list[dict[str, Any]]:
         """The samples of an expression now."""
@@ -159,15 +173,13 @@ class Alertmanager(_Server):
             _unavailable("the templates of Debian's prometheus-alertmanager")
         file = directory / "alertmanager.yml"
         file.write_text(yaml.safe_dump(dict(configuration)))
-        port = free_port(HOST)
         arguments = (
             program,
             f"--config.file={file}",
             f"--storage.path={directory / 'alertmanager'}",
-            f"--web.listen-address={HOST}:{port}",
             "--cluster.listen-address=",
         )
-        super().__init__("alertmanager", arguments, port, directory)
+        super().__init__("alertmanager", arguments, directory)
 
     def alerts(self) -> list[dict[str, Any]]:
         """Alerts it knows, with the state in which it holds them."""
