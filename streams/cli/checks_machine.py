@@ -11,7 +11,7 @@ from typing import Final
 
 from schemas.settings import DEFAULT_FILE, PREFIX, Settings, configuration_file
 from streams.broker_admin import broker_identity
-from streams.cli.checks import ANSWER_SECONDS, Finding, ok, problem, warning
+from streams.cli.checks import Finding, ok, problem, warning
 from streams.embedded import EmbeddedBroker
 
 MIB: Final = 1 << 20
@@ -85,13 +85,13 @@ def embedded_engine() -> Iterator[Finding]:
         )
 
 
-def embedded_broker() -> Iterator[Finding]:
-    """Whether the broker starts and answers; it is stopped again."""
+def embedded_broker(timeout: int) -> Iterator[Finding]:
+    """Whether the broker starts and answers, each within `timeout` seconds; it is stopped again."""
     with (
         tempfile.TemporaryDirectory(prefix="switchboard-doctor-") as directory,
-        EmbeddedBroker(Path(directory), deadline_seconds=ANSWER_SECONDS) as broker,
+        EmbeddedBroker(Path(directory), deadline_seconds=timeout) as broker,
     ):
-        identity = broker_identity(broker.bootstrap, timeout_seconds=ANSWER_SECONDS)
+        identity = broker_identity(broker.bootstrap, timeout_seconds=timeout)
         yield ok(
             "embedded broker", f"starts and answers, with Kafka's protocol {identity.protocol}"
         )

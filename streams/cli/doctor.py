@@ -85,7 +85,8 @@ def _findings(
     store = partial(checks_store.store, settings, progress, timeout)
     yield from _examined("ClickHouse", store, _ADVICE_STORE, timeout)
     if settings.broker.embedded:
-        yield from _examined("embedded broker", checks_machine.embedded_broker)
+        embedded = partial(checks_machine.embedded_broker, timeout)
+        yield from _examined("embedded broker", embedded, timeout=timeout)
     else:
         broker = partial(checks_broker.broker, settings, timeout)
         found = list(_examined("broker", broker, _ADVICE_BROKER, timeout))
