@@ -1,6 +1,7 @@
 """Blocks on their way to the store: given up, waited for, vouched for."""
 
 import asyncio
+import time
 
 import pytest
 
@@ -132,7 +133,7 @@ def test_stopping_while_the_broker_is_away_is_bounded_and_stores_nothing(
     monkeypatch.setattr("streams.lanes.RETRY_SECONDS", 0.01)
 
     async def test() -> None:
-        worker = bench.worker(revoke_seconds=0.3)
+        worker = bench.worker(revoke_seconds=2.0)
         await worker.recover(frozenset({CALL_0}))
         await worker.process(chunk(range(5)))
         bench.broker.away = 1_000_000
@@ -149,6 +150,8 @@ def test_stopping_while_an_insert_hangs_is_bounded_and_says_so(bench: Bench) -> 
         await worker.recover(frozenset({CALL_0}))
         await worker.process(chunk(range(5)))
         bench.store.gate.clear()
+        await worker.flush()
+        assert await asyncio.to_thread(bench.store.waiting.wait, DEADLINE_SECONDS)
         assert not await worker.stop()
         bench.store.gate.set()
 
@@ -213,8 +216,9 @@ def test_a_quiet_partition_is_as_well_covered_as_ever(bench: Bench) -> None:
             return bench.metrics.registry.get_sample_value(age, labels) or 0.0
 
         await until(lambda: seconds() > 0.5)
+        before = time.monotonic()
         await worker.settle()
-        assert seconds() < 0.5
+        assert seconds() <= time.monotonic() - before
         assert bench.checkpoints() == [0]
         await worker.stop()
 

@@ -29,7 +29,7 @@ from streams.takeover import Takeover
 from streams.transport import Chunk
 from streams.worker import Worker
 
-DEADLINE_SECONDS = 20.0
+DEADLINE_SECONDS = 60.0
 CALL_0, CALL_1 = TP(EVENTS_CALL, 0), TP(EVENTS_CALL, 1)
 START_MS = 1_772_442_000_000
 
