@@ -1,8 +1,9 @@
 """A customer is erased: nothing is left in any file, and a replay does not bring them back."""
 
+import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from sinks.store import Store
 from streams import erasure as erasure_of
 from streams.erasure import Erasure
 from streams.rules import limits_of, rules_of
-from tests.integration.conftest import Run, Sent
+from tests.integration.conftest import DEADLINE_SECONDS, Run, Sent
 from tests.integration.test_identity import customers, event, shown
 from tests.support.clickhouse import embedded_path
 
@@ -41,13 +42,33 @@ def history() -> list[Sent]:
 
 
 def files_with(words: tuple[bytes, ...], directory: Path) -> list[str]:
-    """Files of a directory in which one of the words stands, however it is compressed by zstd."""
+    """Files of a directory in which one of the words stands, however it is compressed by zstd.
+
+    If one goes while it looks, it looks at all of them again: what was in it may be in others now,
+    as the engine merges parts.
+    """
     anything = re.compile(b"|".join(map(re.escape, words)), re.IGNORECASE)
-    return [
-        str(path.relative_to(directory))
-        for path in directory.rglob("*")
-        if path.is_file() and anything.search(path.read_bytes())
-    ]
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while True:
+        try:
+            return [
+                str(path.relative_to(directory))
+                for path in files_in(directory)
+                if anything.search(path.read_bytes())
+            ]
+        except FileNotFoundError:
+            if time.monotonic() > deadline:
+                raise
+
+
+def files_in(directory: Path) -> Iterator[Path]:
+    """All files below a directory. Raises `FileNotFoundError` if a directory goes meanwhile."""
+
+    def gone(error: OSError) -> None:
+        raise error
+
+    for inside, _, names in os.walk(directory, onerror=gone):
+        yield from (Path(inside, name) for name in names)
 
 
 def states(store: Store) -> list[bytes]:
