@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from schemas.live import BreachNotice
 from schemas.topics import EVENTS_CALL, QUEUE_BREACHES
-from tests.integration.conftest import Sent, wait_for
+from tests.integration.conftest import DEADLINE_SECONDS, Sent, wait_for
 from tests.integration.test_lifecycle import (
     PARTITIONS,
     SOURCES,
@@ -80,16 +80,29 @@ def shown(worker: WorkerProcess) -> dict[str, dict[tuple[str, ...], float]]:
     return found
 
 
-async def notices(bootstrap: str) -> list[BreachNotice]:
-    """Everything on `queue.breaches`."""
+async def notices(bootstrap: str, count: int) -> set[tuple[str, str]]:
+    """What `queue.breaches` tells, as breach and change: `count` of them, and whatever is there
+    beside.
+    """
+    found: set[tuple[str, str]] = set()
     async with AIOKafkaConsumer(
         bootstrap_servers=bootstrap, auto_offset_reset="earliest"
     ) as consumer:
         partitions = [TopicPartition(QUEUE_BREACHES, n) for n in range(PARTITIONS)]
         consumer.assign(partitions)
         await consumer.seek_to_beginning()
-        found = await consumer.getmany(timeout_ms=5_000)
-    return [BreachNotice.model_validate_json(r.value) for of in found.values() for r in of]
+
+        async def read() -> None:
+            for records in (await consumer.getmany(timeout_ms=1_000)).values():
+                for record in records:
+                    notice = BreachNotice.model_validate_json(record.value)
+                    found.add((notice.breach_id, notice.change))
+
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while len(found) < count:
+                await read()
+        await read()
+    return found
 
 
 @on_one_broker
@@ -109,7 +122,7 @@ def test_a_worker_that_is_killed_causes_no_second_breach(place: Workplace) -> No
     wait_for(lambda: all(row["closed_at"] for row in breaches(place)), "its end")
     (breach,) = breaches(place)
     assert (breach["severity"], breach["closed_because"]) == ("warning", "recovered")
-    said = {(n.breach_id, n.change) for n in asyncio.run(notices(place.run.bootstrap))}
+    said = asyncio.run(notices(place.run.bootstrap, 2))
     assert said == {(breach["breach_id"], "opened"), (breach["breach_id"], "closed")}
 
 
