@@ -30,6 +30,7 @@ from streams.topic_admin import (
     topic_specs,
 )
 from tests.support.kafka import ApacheKafka
+from tests.support.prometheus import wait_until
 
 
 def test_creating_twice_creates_once(broker: str, topic: str) -> None:
@@ -74,6 +75,7 @@ def test_a_topic_made_anew_is_another_log(broker: str, topic: str) -> None:
     assert topic_logs(broker, [topic]) == first
     with KafkaAdminClient(bootstrap_servers=broker) as admin:
         admin.delete_topics([topic])
+        wait_until(lambda: topic not in admin.list_topics(), f"{topic} to go")
     create_topics(broker, [TopicSpec(topic, 1)])
     second = topic_logs(broker, [topic])
     assert first[topic]
