@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from streams.child_process import free_port
-
 ROOT = Path(__file__).parents[2]
 
 
@@ -74,11 +72,12 @@ def test_the_health_check_says_what_the_worker_says(status: int | None, code: in
             self.send_response(status)
             self.end_headers()
 
-    port = free_port("127.0.0.1")
-    server = HTTPServer(("127.0.0.1", port), Handler) if status else None
-    if server is not None:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
+    with HTTPServer(("127.0.0.1", 0), Handler, bind_and_activate=False) as server:
+        server.server_bind()
+        port = server.server_port
+        if status is not None:  # a port that nobody listens at is not anybody else's either
+            server.server_activate()
+            threading.Thread(target=server.serve_forever, daemon=True).start()
         done = subprocess.run(
             [sys.executable, str(ROOT / "deploy/healthcheck.py")],
             env={**os.environ, "SWITCHBOARD_HTTP__PORT": str(port)},
@@ -86,9 +85,7 @@ def test_the_health_check_says_what_the_worker_says(status: int | None, code: in
             text=True,
             check=False,
         )
-    finally:
-        if server is not None:
+        if status is not None:
             server.shutdown()
-            server.server_close()
     assert done.returncode == code
     assert (str(port) in done.stderr) == (code != 0)
