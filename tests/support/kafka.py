@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import time
 import uuid
@@ -26,6 +27,7 @@ TARGET: Final = POM.parent / "target"
 OLDEST_JAVA: Final = 17
 START_DEADLINE_SECONDS: Final = 90.0
 FETCH_DEADLINE_SECONDS: Final = 600.0
+PORT_ATTEMPTS: Final = 3
 
 _JVM_OPTIONS: Final = (
     "-Xms128m",
@@ -100,11 +102,16 @@ class ApacheKafka:
     def __init__(self, directory: Path) -> None:
         """Take the directory; nothing is started yet."""
         self._directory = directory
-        self._port = free_port(HOST)
-        self._controller_port = free_port(HOST)
+        self._cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        self._ports = (0, 0)
+        self._has_answered = False
         self._child: ChildProcess | None = None
         self._classpath = ""
-        self.bootstrap = f"{HOST}:{self._port}"
+
+    @property
+    def bootstrap(self) -> str:
+        """`host:port` of the node, once it was started."""
+        return f"{HOST}:{self._ports[0]}"
 
     def start(self) -> str:
         """Start it (formatting its storage the first time) and wait until it answers.
@@ -117,23 +124,43 @@ class ApacheKafka:
         """
         self._classpath = classpath()
         properties = self._directory / "server.properties"
-        if not properties.exists():
-            self._directory.mkdir(parents=True, exist_ok=True)
-            properties.write_text(self._properties())
-            self._format(properties)
         deadline = time.monotonic() + START_DEADLINE_SECONDS
-        self._child = ChildProcess(
-            self._java("kafka.Kafka", str(properties)), log_path=self._directory / "kafka.log"
+        for _ in range(1 if self._has_answered else PORT_ATTEMPTS):
+            if not self._has_answered:
+                self._choose_ports(properties)
+            child = self._child = ChildProcess(
+                self._java("kafka.Kafka", str(properties)), log_path=self._directory / "kafka.log"
+            )
+            if self._answers(child, deadline):
+                self._has_answered = True
+                return self.bootstrap
+            self.kill()
+            if time.monotonic() >= deadline:
+                break
+            # It died early: most likely another program took a port before it did.
+        raise KafkaError(
+            f"Kafka did not come up at {self.bootstrap}. Its last words:\n{child.log_tail()}"
         )
-        if self._child.wait_until_listening(HOST, self._port, deadline=deadline):
-            try:
-                cluster_id(self.bootstrap, timeout_seconds=max(1.0, deadline - time.monotonic()))
-            except BrokerUnavailableError as error:
-                raise KafkaError(f"{error}\n{self._child.log_tail()}") from error
-            return self.bootstrap
-        tail = self._child.log_tail()
-        self.kill()
-        raise KafkaError(f"Kafka did not come up at {self.bootstrap}. Its last words:\n{tail}")
+
+    def _answers(self, child: ChildProcess, deadline: float) -> bool:
+        """Whether the child, and not a stranger on its port, answers before the deadline."""
+        if not child.wait_until_listening(HOST, self._ports[0], deadline=deadline):
+            return False
+        remaining = max(1.0, deadline - time.monotonic())
+        try:
+            return cluster_id(self.bootstrap, timeout_seconds=remaining) == self._cluster
+        except BrokerUnavailableError:
+            return False
+
+    def _choose_ports(self, properties: Path) -> None:
+        with socket.socket() as held:  # so that the other one is another
+            held.bind((HOST, 0))
+            self._ports = (held.getsockname()[1], free_port(HOST))
+        formatted = properties.exists()
+        self._directory.mkdir(parents=True, exist_ok=True)
+        properties.write_text(self._properties())
+        if not formatted:
+            self._format(properties)
 
     def kill(self) -> None:
         """End it as a power cut would. Safe to call twice."""
@@ -150,12 +177,11 @@ class ApacheKafka:
         return ["java", *_JVM_OPTIONS, "-cp", self._classpath, main, *arguments]
 
     def _format(self, properties: Path) -> None:
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         done = subprocess.run(
             self._java(
                 "kafka.tools.StorageTool",
                 "format",
-                f"--cluster-id={cluster}",
+                f"--cluster-id={self._cluster}",
                 "-c",
                 str(properties),
             ),
@@ -168,11 +194,12 @@ class ApacheKafka:
             raise KafkaError(f"Kafka's storage could not be formatted:\n{done.stderr[-4000:]}")
 
     def _properties(self) -> str:
+        _, controller_port = self._ports
         settings = {
             "process.roles": "broker,controller",
             "node.id": "1",
-            "controller.quorum.voters": f"1@{HOST}:{self._controller_port}",
-            "listeners": f"BROKER://{HOST}:{self._port},CONTROLLER://{HOST}:{self._controller_port}",
+            "controller.quorum.voters": f"1@{HOST}:{controller_port}",
+            "listeners": f"BROKER://{self.bootstrap},CONTROLLER://{HOST}:{controller_port}",
             "advertised.listeners": f"BROKER://{self.bootstrap}",
             "inter.broker.listener.name": "BROKER",
             "controller.listener.names": "CONTROLLER",
