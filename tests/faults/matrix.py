@@ -144,6 +144,7 @@ def zombie(run: Run) -> None:
         place, nth = run.dice.choice(STOPPABLE), run.dice.randint(2, 6)
         victim = run.start(failpoints=f"{place}=stop@{nth}")
         run.until(lambda: victim.stopped or run.covered(), place)
+        stop(victim)  # it never came there, if all was stored before
     else:
         victim = run.start()
         run.until(lambda: victim.recoveries > 0 or run.covered(), "the second worker's partitions")
