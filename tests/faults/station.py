@@ -220,7 +220,7 @@ class Nursery:
                 stderr=log,
                 text=True,
             )
-        self._born: queue.Queue[int] = queue.Queue()
+        self._born: queue.Queue[Worker] = queue.Queue()
         self._workers: dict[int, Worker] = {}
         threading.Thread(target=self._listen, daemon=True).start()
 
@@ -233,8 +233,7 @@ class Nursery:
         )
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
-        pid = self._born.get(timeout=BIRTH_SECONDS)
-        worker = self._workers[pid]
+        worker = self._born.get(timeout=BIRTH_SECONDS)
         worker.log = log
         return worker
 
@@ -251,8 +250,8 @@ class Nursery:
             elif "stopped" in said:
                 self._workers[pid].stopped = True
             else:
-                self._workers[pid] = Worker(pid, self._directory)
-                self._born.put(pid)
+                worker = self._workers[pid] = Worker(pid, self._directory)
+                self._born.put(worker)
 
     def close(self) -> None:
         """End it, and its workers with it."""
