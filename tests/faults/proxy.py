@@ -29,6 +29,8 @@ class Proxy:
         self._sockets: set[socket.socket] = set()
         self._listener: socket.socket | None = None
         self.port = 0
+        self._refusing = self._bound()
+        self.port = self._refusing.getsockname()[1]
         self._listen()
         self._told = host.encode() + struct.pack(">i", int(port))
         self._instead = host.encode() + struct.pack(">i", self.port)
@@ -46,6 +48,7 @@ class Proxy:
             with contextlib.suppress(OSError):  # wakes the thread that accepts
                 listener.shutdown(socket.SHUT_RDWR)
             listener.close()
+            self._refusing = self._bound()
         self.cut()
 
     def hang(self) -> None:
@@ -69,11 +72,19 @@ class Proxy:
     def close(self) -> None:
         """End everything."""
         self.refuse()
+        self._refusing.close()
         self._moving.set()
 
+    def _bound(self) -> socket.socket:
+        """Not listening yet: who connects is refused, and the port is nobody else's."""
+        bound = socket.socket()
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((HOST, self.port))
+        return bound
+
     def _listen(self) -> None:
-        self._listener = socket.create_server((HOST, self.port))
-        self.port = self._listener.getsockname()[1]
+        self._listener = self._refusing
+        self._listener.listen()
         threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 
     def _accept(self, listener: socket.socket) -> None:
