@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,12 +71,27 @@ class Run:
 
     def over(
         self, records: Iterable[Sent], store: Store, *, partitions: int = 4, **processing: Any
-    ) -> None:
-        """Everything anew: topics made again, records published, all of them stored."""
+    ) -> dict[TP, int]:
+        """Everything anew: topics made again, records published, all of them stored.
+
+        Returns:
+            The offset after the last record of each partition that was written to.
+        """
         settings = self.settings(partitions, **processing)
         migrate_all(store, settings)
         self.remake_topics(settings)
-        asyncio.run(self._publish_and_process(list(records), settings, store))
+        ends = publish_now(self.bootstrap, records)
+        self.process(settings, store, ends)
+        return ends
+
+    def process(self, settings: Settings, store: Store, ends: Mapping[TP, int]) -> None:
+        """Go over what is on the topics, until all before `ends` is stored."""
+
+        async def go() -> None:
+            pipeline = Pipeline(settings, self.bootstrap, store, Metrics())
+            await asyncio.wait_for(pipeline.run_until(ends), DEADLINE_SECONDS)
+
+        asyncio.run(go())
 
     def remake_topics(self, settings: Settings) -> None:
         """Delete the topics that a worker reads, if they are there, and make them: new logs."""
@@ -90,13 +105,6 @@ class Run:
             if there:
                 admin.delete_topics(there)
                 wait_for(lambda: not set(there) & set(admin.list_topics()), "topics to go")
-
-    async def _publish_and_process(
-        self, records: list[Sent], settings: Settings, store: Store
-    ) -> None:
-        ends = await publish(self.bootstrap, records)
-        pipeline = Pipeline(settings, self.bootstrap, store, Metrics())
-        await asyncio.wait_for(pipeline.run_until(ends), DEADLINE_SECONDS)
 
 
 async def publish(bootstrap: str, records: Iterable[Sent]) -> dict[TP, int]:

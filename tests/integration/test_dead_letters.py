@@ -13,7 +13,6 @@ from faust.types import TP
 from gateway.publish import Publisher
 from schemas.decode import Event, Headers, Rejected, decode
 from schemas.derived import X_LOG, X_REPLAY_OF, LateNotice
-from schemas.settings import Settings
 from schemas.topics import EVENTS_CALL, EVENTS_DEAD_LETTER, EVENTS_LATE
 from sinks.dead_letters import Selection, find_dead_letters
 from sinks.metrics import Metrics
@@ -203,7 +202,7 @@ def test_a_worker_that_stops_while_it_waits_leaves_all_of_it_to_the_next(
     nothing_is_covered(store)
     create_all_topics(settings, run.bootstrap, PLAINTEXT)
 
-    asyncio.run(process(run, settings, store, ends))
+    run.process(settings, store, ends)
     found = records_on(run, EVENTS_DEAD_LETTER, 1)
     assert {(dict(r.headers)["x-offset"], r.value) for r in found} == {(b"0", b"?")}
     assert [row["value"] for row in letters_in(store)] == [b"?"]
@@ -233,7 +232,7 @@ def test_a_replay_stores_what_was_mended_once_and_marks_what_is_refused_again(
     two = ReplayReport(replayed=2, still_refused=1)
     # Twice, before the worker has seen the first: as if it had been interrupted.
     assert replayed(run, store, times=2) == [two, two]
-    asyncio.run(process(run, settings, store, {TP(EVENTS_CALL, 1): 7}))
+    run.process(settings, store, {TP(EVENTS_CALL, 1): 7})
 
     assert stored_ids(store) == ["e-1"]
     assert count(store, "interactions") == 1
@@ -286,11 +285,6 @@ def replayed(run: Run, store: Store, *, times: int = 1, again: bool = False) -> 
             ]
 
     return asyncio.run(go())
-
-
-async def process(run: Run, settings: Settings, store: Store, ends: dict[TP, int]) -> None:
-    pipeline = Pipeline(settings, run.bootstrap, store, Metrics())
-    await asyncio.wait_for(pipeline.run_until(ends), DEADLINE_SECONDS)
 
 
 async def until(condition: Callable[[], bool], running: "asyncio.Future[None]") -> None:

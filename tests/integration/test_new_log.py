@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from sinks.kpis.query import kpi_table
 from sinks.store import Store
+from streams.parts import migrate_all
 from tests.integration.conftest import Run, sample_records
 from tests.integration.test_pipeline import tables
 
@@ -47,3 +48,17 @@ def test_what_was_stored_after_the_last_checkpoint_is_taken_over_too(
     crashed.command("DELETE FROM checkpoints WHERE next_offset != 0")
     run.over(records[half:], crashed, partitions=2)
     assert tables(crashed) == tables(whole)
+
+
+def test_another_database_is_filled_from_the_logs_as_the_first_one_was(
+    run: Run, new_store: Callable[[], Store]
+) -> None:
+    first, another = new_store(), new_store()
+    ends = run.over(sample_records(LINES), first, partitions=2)
+    # With what the first one's worker told itself on the topics that are read again.
+    settings = run.settings(2)
+    migrate_all(another, settings)
+    run.process(settings, another, ends)
+    assert tables(another) == tables(first)
+    kpis = [[r.to_json() for r in kpi_table(store, "default")] for store in (another, first)]
+    assert kpis[0] == kpis[1]
