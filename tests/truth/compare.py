@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from schemas.sketch import RELATIVE_ACCURACY
 from simulator.customers import caller_figures, first_contact_figures, known
@@ -39,6 +39,7 @@ from simulator.truth import Contact
 from sinks.kpis.catalogue import FAMILIES
 from sinks.kpis.families import ESTIMATES
 from sinks.kpis.query import KpiResult, Queries, agent_table, kpi_table
+from tests.truth.asked_once import AskedOnce
 from tests.truth.families import churn_from, churn_truth, family_truth
 
 One = TypeVar("One")
@@ -100,7 +101,7 @@ def everything(
     open_for: OpenFor = always_open,
 ) -> Iterator[Compared]:
     """All KPIs of the catalogue, by all that they are split by, of a store that does not change."""
-    store = _AskedOnce(store)
+    store = AskedOnce(store)
     yield from of_queues(store, run)
     yield from of_intervals(store, run)
     yield from of_customers(store, run, repeat_seconds)
@@ -109,24 +110,6 @@ def everything(
     yield from of_thresholds(store, run)
     yield from of_agents(store, run)
     yield from of_families(store, run)
-
-
-class _AskedOnce:
-    """A store's answers, each asked for once: most splits are looked at from several sides, and to
-    plan a view takes ClickHouse longer than to read a day.
-    """
-
-    def __init__(self, store: Queries) -> None:
-        self._store = store
-        self._answers: dict[tuple[str, str], list[dict[str, Any]]] = {}
-
-    def query(self, sql: str, parameters: dict[str, Any] | None = None, /) -> list[dict[str, Any]]:
-        """As a store answers."""
-        used = {k: v for k, v in (parameters or {}).items() if f"{{{k}:" in sql}
-        asked = sql, repr(sorted(used.items()))
-        if asked not in self._answers:
-            self._answers[asked] = self._store.query(sql, used)
-        return self._answers[asked]
 
 
 def of_families(store: Queries, run: Run) -> Iterator[Compared]:
